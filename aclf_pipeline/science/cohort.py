@@ -1,0 +1,159 @@
+"""From candidates to the cohort: criteria, scores and endpoints put together, with the reason for every value.
+
+Nothing is decided here that a page of the protocol could decide: criteria, scores, units and cut-offs are read from it.
+What does not belong here: reading and writing tables, and how a baseline value is picked (SQL).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from aclf_pipeline.protocol import Protocol
+from aclf_pipeline.science.eligibility import Criterion, apply_criteria
+from aclf_pipeline.science.endpoints import time_to_event
+from aclf_pipeline.science.organ_failure import OrganFailureCutoffs
+from aclf_pipeline.science.score_table import SCORES, add_scores
+
+KEY = "candidate_id"
+PROVENANCE = (KEY, "variable", "value", "value_text", "row_ids", "rule_ids", "explanation")
+# Signs have one unit in every source: the canonical tables deliver them so.
+SIGN_UNITS = {"map": "mm[Hg]", "spo2": "%"}
+# Which fact an event rests on.
+EVENT_FACTS = {"death": "death", "transplant": "transplant", "censored": "last_alive"}
+
+
+@dataclass(frozen=True)
+class CohortTables:
+    """The cohort and what explains it; one frame per table of the marts."""
+
+    cohort: pl.DataFrame
+    eligibility: pl.DataFrame
+    attrition: pl.DataFrame
+    cohort_provenance: pl.DataFrame
+
+
+def assemble(candidates: pl.DataFrame, facts: pl.DataFrame, protocol: Protocol, as_of: date) -> CohortTables:
+    """Assemble the cohort of a study.
+
+    `candidates` has one row per candidate and every column the criteria, scores and endpoints ask for; `facts` one row
+    per candidate and variable. The cohort has one row per eligible candidate: the candidate's columns, a Float64 column
+    per score of the study (null where it cannot be computed), and event, event_on, event_from, event_to, event_days
+    (see `endpoints.time_to_event`), endpoint_problem, endpoint_warning and calendar_year. Nothing after `as_of` is known.
+    A missing input stays missing. Raises CriteriaError or ScoreError with every misprint at once.
+    """
+    study = protocol.study
+    criteria = [Criterion(criterion.id, criterion.says, criterion.keep) for criterion in study.eligibility]
+    eligibility, attrition = apply_criteria(candidates, criteria)
+    eligible = candidates.join(eligibility.filter("eligible"), on=KEY, how="semi").sort(KEY)
+    scored, lines = add_scores(
+        eligible,
+        study.scores,
+        score_factors(protocol),
+        variable_units(protocol),
+        cutoffs=_organ_failure_cutoffs(protocol),
+    )
+    cohort = _timed(scored, as_of)
+    own = facts.join(cohort, on=KEY, how="semi").select(PROVENANCE)
+    provenance = pl.concat([own, _score_rows(lines, own), _event_rows(cohort, own)]).sort(KEY, "variable")
+    return CohortTables(cohort, eligibility.sort(KEY), attrition, provenance)
+
+
+def variable_units(protocol: Protocol) -> dict[str, str]:
+    """The unit of each baseline variable: its analyte's, or that of the sign it is."""
+    units = {}
+    for variable, baseline in protocol.study.baseline.items():
+        name = baseline.analyte or baseline.item or variable
+        unit = protocol.analytes[name].unit if name in protocol.analytes else SIGN_UNITS.get(name)
+        if unit is not None:
+            units[variable] = unit
+    return units
+
+
+def score_factors(protocol: Protocol) -> dict[tuple[str, str], float]:
+    """For each variable and unit a formula wants: the factor from the protocol's unit, where the analyte states one."""
+    factors = {}
+    for score in SCORES.values():
+        for variable, wanted in score.inputs.values():
+            baseline = protocol.study.baseline.get(variable)
+            analyte = protocol.analytes.get((baseline.analyte or baseline.item or "") if baseline else "")
+            if analyte is not None and analyte.unit != wanted and wanted in analyte.factors:
+                factors[(variable, wanted)] = 1.0 / analyte.factors[wanted]
+    return factors
+
+
+def _organ_failure_cutoffs(protocol: Protocol) -> OrganFailureCutoffs | None:
+    """The cut-offs of organ failure, if the protocol has that page."""
+    page = protocol.definitions.get("organ_failure")
+    cutoffs: Mapping[str, object] | None = page.cutoffs if page is not None else None
+    return None if cutoffs is None else OrganFailureCutoffs(**cutoffs)  # type: ignore[arg-type]
+
+
+def _timed(cohort: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """Add the event and its time. A death known as an interval enters by its middle day; the interval is kept."""
+    width = (pl.col("death_to") - pl.col("death_from")).dt.total_days()
+    middle = pl.col("death_to") - pl.duration(days=width // 2)
+    timed = time_to_event(
+        cohort.with_columns(_death_day=pl.coalesce("death_on", middle, "death_to")), death="_death_day", as_of=as_of
+    )
+    died = pl.col("event") == "death"
+    return timed.with_columns(
+        event_from=pl.when(died).then(pl.coalesce("death_from", "event_on")).otherwise("event_on"),
+        event_to=pl.when(died).then(pl.coalesce("death_to", "event_on")).otherwise("event_on"),
+        calendar_year=pl.col("time_zero").dt.year().cast(pl.Int64),
+    ).drop("_death_day")
+
+
+def _score_rows(lines: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """The scores' provenance: the rows and flags of everything they were made of."""
+    inputs = (
+        lines.select(KEY, pl.col("variable").alias("score"), "inputs")
+        .explode("inputs")
+        .rename({"inputs": "variable"})
+        .join(facts.select(KEY, "variable", "row_ids", "rule_ids"), on=[KEY, "variable"], how="left")
+        .group_by(KEY, pl.col("score").alias("variable"))
+        .agg(_all_of("row_ids"), _all_of("rule_ids"))
+    )
+    return lines.join(inputs, on=[KEY, "variable"], how="left").select(
+        KEY, "variable", "value", pl.lit(None, pl.String).alias("value_text"), "row_ids", "rule_ids", "explanation"
+    )
+
+
+def _all_of(column: str) -> pl.Expr:
+    """Every entry of the lists of a group, once, in order."""
+    return pl.col(column).drop_nulls().list.explode(keep_nulls=False, empty_as_null=False).unique().sort()
+
+
+def _event_rows(cohort: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """The event's provenance: the rows of the death, the transplant or the last sign of life it rests on."""
+    events = cohort.select(
+        KEY,
+        "event",
+        pl.col("event_days").cast(pl.Float64).alias("value"),
+        pl.col("event").replace_strict(EVENT_FACTS, default=None, return_dtype=pl.String).alias("variable"),
+        says=pl.when(pl.col("event").is_null())
+        .then(pl.concat_str(pl.lit("no time to event: "), "endpoint_problem"))
+        .otherwise(
+            pl.concat_str(
+                pl.col("event"),
+                pl.lit(" on "),
+                pl.col("event_on").cast(pl.String),
+                pl.lit(", "),
+                pl.col("event_days").cast(pl.String),
+                pl.lit(" days after time zero; "),
+            )
+        ),
+    )
+    grounds = facts.select(KEY, "variable", "row_ids", "rule_ids", "explanation")
+    return events.join(grounds, on=[KEY, "variable"], how="left").select(
+        KEY,
+        pl.lit("event").alias("variable"),
+        "value",
+        pl.col("event").alias("value_text"),
+        pl.col("row_ids").fill_null([]),
+        pl.col("rule_ids").fill_null([]),
+        pl.concat_str("says", pl.col("explanation").fill_null("")).alias("explanation"),
+    )

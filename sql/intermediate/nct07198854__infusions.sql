@@ -1,0 +1,203 @@
+-- MSC infusions: the ledger's lines and the executed orders brought together. Date and dose are the ledger's; lines
+-- and orders a few days apart are one infusion, and its day is the earliest. One inside no stay is kept, not counted.
+-- A course goes on as long as the gap between two counted infusions stays within the protocol's limit.
+-- one row per infusion
+with parameters as (
+    select
+        max(value) filter (where parameter = 'infusion_double_entry_days') as double_entry_days,
+        max(value) filter (where parameter = 'infusion_order_match_days') as order_match_days,
+        max(value) filter (where parameter = 'infusion_gap_days') as gap_days
+    from rules.parameters
+),
+
+persons as (
+    select
+        patient_id,
+        person_id
+    from intermediate.persons
+),
+
+episodes as (
+    select
+        person_id,
+        episode_id,
+        admitted_on,
+        discharged_on
+    from intermediate.episodes
+),
+
+lines as (
+    select
+        infusions._row_id,
+        persons.person_id,
+        infusions.infused_on,
+        'ledger' as source,
+        infusions.batch_no,
+        infusions.cell_source,
+        infusions.cells_infused_1e6,
+        infusions.weight_kg
+    from core.infusions as infusions
+    inner join persons on infusions.patient_id = persons.patient_id
+),
+
+orders as (
+    select
+        medications._row_id,
+        persons.person_id,
+        cast(coalesce(medications.executed_at, medications.started_at) as date) as infused_on,
+        'order' as source,
+        null as batch_no,
+        null as cell_source,
+        null as cells_infused_1e6,
+        null as weight_kg
+    from core.medications as medications
+    inner join persons on medications.patient_id = persons.patient_id
+    where medications.drug_class = 'msc' and medications.status = 'executed'
+),
+
+entries as (
+    select * from lines
+    union all
+    select * from orders
+),
+
+placed as (
+    select
+        entries.*,
+        min_by(episodes.episode_id, episodes.admitted_on) as episode_id
+    from entries
+    left join episodes
+        on
+            entries.person_id = episodes.person_id
+            and entries.infused_on between episodes.admitted_on
+            and coalesce(episodes.discharged_on, entries.infused_on)
+    group by all
+),
+
+ordered as (
+    select
+        *,
+        date_diff('day', lag(infused_on) over earlier, infused_on) as days_since
+    from placed
+    window earlier as (
+        partition by person_id, source, episode_id is null order by infused_on, batch_no, _row_id
+    )
+),
+
+numbered as (
+    select
+        ordered.*,
+        count(*) filter (where ordered.days_since is null or ordered.days_since > parameters.double_entry_days) over (
+            partition by ordered.person_id, ordered.source, ordered.episode_id is null
+            order by ordered.infused_on, ordered.batch_no, ordered._row_id
+        ) as entry_no
+    from ordered
+    cross join parameters
+),
+
+single as (
+    select
+        person_id,
+        source,
+        episode_id is not null as is_counted,
+        min_by(episode_id, infused_on) as episode_id,
+        min(infused_on) as infused_on,
+        arg_min(batch_no, infused_on) as batch_no,
+        arg_min(cell_source, infused_on) as cell_source,
+        arg_min(cells_infused_1e6, infused_on) as cells_infused_1e6,
+        arg_min(weight_kg, infused_on) as weight_kg,
+        max(infused_on) as last_entered_on,
+        list(_row_id order by infused_on, _row_id) as row_ids
+    from numbered
+    group by person_id, source, episode_id is not null, entry_no
+),
+
+ledger as (
+    select * from single
+    where source = 'ledger'
+),
+
+order_only as (
+    select single.*
+    from single
+    cross join parameters
+    anti join ledger
+        on
+            single.person_id = ledger.person_id
+            and ledger.is_counted
+            and single.infused_on between ledger.infused_on - cast(parameters.order_match_days as integer)
+            and ledger.last_entered_on + cast(parameters.order_match_days as integer)
+    where single.source = 'order'
+),
+
+orders_matched as (
+    select
+        ledger.person_id,
+        ledger.infused_on,
+        ledger.is_counted,
+        list_sort(flatten(list(single.row_ids))) as order_row_ids
+    from ledger
+    cross join parameters
+    inner join single
+        on
+            ledger.person_id = single.person_id
+            and single.source = 'order'
+            and single.infused_on between ledger.infused_on - cast(parameters.order_match_days as integer)
+            and ledger.last_entered_on + cast(parameters.order_match_days as integer)
+    group by ledger.person_id, ledger.infused_on, ledger.is_counted
+),
+
+infusions as (
+    select
+        ledger.*,
+        case when orders_matched.person_id is null then 'ledger_only' else 'ledger_and_order' end as evidence,
+        list_concat(ledger.row_ids, coalesce(orders_matched.order_row_ids, [])) as all_row_ids
+    from ledger
+    left join orders_matched
+        on
+            ledger.person_id = orders_matched.person_id
+            and ledger.infused_on = orders_matched.infused_on
+            and ledger.is_counted = orders_matched.is_counted
+    union all
+    select
+        order_only.*,
+        'order_only' as evidence,
+        order_only.row_ids as all_row_ids
+    from order_only
+),
+
+spaced as (
+    select
+        *,
+        date_diff('day', lag(infused_on) over earlier, infused_on) as days_since_last
+    from infusions
+    window earlier as (partition by person_id, is_counted order by infused_on)
+),
+
+courses as (
+    select
+        spaced.*,
+        count(*) filter (where spaced.days_since_last is null or spaced.days_since_last > parameters.gap_days) over (
+            partition by spaced.person_id, spaced.is_counted order by spaced.infused_on
+        ) as course
+    from spaced
+    cross join parameters
+)
+
+select
+    person_id,
+    infused_on,
+    is_counted,
+    evidence,
+    episode_id,
+    case when is_counted then course end as course_no,
+    case
+        when is_counted then row_number() over (partition by person_id, is_counted, course order by infused_on)
+    end as infusion_no,
+    days_since_last,
+    batch_no,
+    cell_source,
+    cells_infused_1e6,
+    weight_kg,
+    all_row_ids as row_ids
+from courses
