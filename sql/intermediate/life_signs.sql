@@ -14,7 +14,7 @@ stays as (
         _row_id,
         patient_id,
         admitted_on,
-        discharged_on as seen_on,
+        discharged_on,
         has_died
     from intermediate.stays
 ),

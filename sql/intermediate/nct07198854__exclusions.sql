@@ -36,21 +36,36 @@ onsets as (
     where assessments.item = 'onset' and assessments.from_on is not null
 ),
 
+indexed as (
+    select
+        candidate_id,
+        person_id,
+        episode_id,
+        index_on,
+        index_end_on,
+        first_infusion_on
+    from intermediate.anchors
+),
+
+first_onsets as (
+    select
+        indexed.candidate_id,
+        min(onsets.from_on) as onset_on
+    from indexed
+    inner join onsets
+        on
+            indexed.person_id = onsets.person_id
+            and onsets.assessed_on between indexed.index_on and indexed.index_end_on
+    group by indexed.candidate_id
+),
+
 anchors as (
     select
-        anchors.candidate_id,
-        anchors.person_id,
-        anchors.episode_id,
-        anchors.index_on,
-        anchors.index_end_on,
-        coalesce(anchors.first_infusion_on, anchors.index_end_on + cast(1 as integer)) as before_on,
-        coalesce(min(onsets.from_on), anchors.index_on) as onset_on
-    from intermediate.anchors as anchors
-    left join onsets
-        on
-            anchors.person_id = onsets.person_id
-            and onsets.assessed_on between anchors.index_on and anchors.index_end_on
-    group by all
+        indexed.*,
+        coalesce(indexed.first_infusion_on, indexed.index_end_on + 1) as before_on,
+        coalesce(first_onsets.onset_on, indexed.index_on) as onset_on
+    from indexed
+    left join first_onsets on indexed.candidate_id = first_onsets.candidate_id
 ),
 
 codelists as (

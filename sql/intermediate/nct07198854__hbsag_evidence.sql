@@ -34,7 +34,7 @@ coded as (
     from intermediate.diagnoses as diagnoses
     inner join anchors on diagnoses.person_id = anchors.person_id
     where
-        diagnoses.codelist = 'hbv_chronic'
+        diagnoses.codelist = 'hbv'
         and cast(diagnoses.admitted_at as date) <= anchors.index_end_on
     group by anchors.candidate_id
 ),

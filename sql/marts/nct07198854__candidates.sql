@@ -91,7 +91,7 @@ outcomes as (
 select
     anchors.candidate_id,
     anchors.person_id,
-    cast(anchors.time_zero as timestamp) as time_zero,
+    anchors.time_zero,
     anchors.index_at,
     episodes.disposition,
     cast(anchors.infusions as bigint) as infusions,
