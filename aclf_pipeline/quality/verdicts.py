@@ -1,0 +1,210 @@
+"""What a check came to: rows, failing rows, waivers, and whether it passed.
+
+What does not belong here: finding the failing rows (`executor`, `audits`) and what follows for a table (`gate`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+import polars as pl
+
+from aclf_pipeline.contracts import Contract, promises
+from aclf_pipeline.protocol.models import Action, Rule, Waiver
+from aclf_pipeline.quality.executor import ROW_ID, QualityError, table_of
+from aclf_pipeline.warehouse.connection import Warehouse
+from aclf_pipeline.warehouse.row_id import unpack
+
+SAMPLE_ROWS = 25
+CONTRACT_CATEGORY = "conformance/contract"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One rule or contract held against one table.
+
+    `share` is the failing share of `rows` that no waiver accepts; `failing_rows` counts all. `problems` says why a
+    check could not be carried out. `sample` has at most 25 failing rows with the keys patient (a pseudonym), observed,
+    file, line and sheet. `seconds` is the time of the pass the check was part of.
+    """
+
+    rule_id: str
+    table: str
+    says: str
+    category: str
+    action: Action
+    rows: int
+    failing_rows: int
+    share: float
+    tolerate: float
+    passed: bool
+    blocking: bool
+    because: str
+    fix: str
+    condition: str
+    fingerprint: str
+    sample: list[dict[str, str | int | None]] = field(default_factory=list)
+    waived_rows: int = 0
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def severity(self) -> Literal["ERROR", "WARN"]:
+        """How a failure of this check is shown: a flag warns, all else is an error."""
+        return "WARN" if self.action == "flag" else "ERROR"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A rule or a contract in the words a result needs."""
+
+    rule_id: str
+    table: str
+    says: str
+    category: str
+    action: Action
+    tolerate: float
+    because: str
+    fix: str
+    condition: str
+    fingerprint: str
+
+
+def asked_by_rule(rule: Rule, audit_sql: str | None = None) -> Asked:
+    """A rule of the protocol; the text of its audit is part of its fingerprint."""
+    return Asked(
+        rule.id, rule.table, rule.says, rule.category, rule.action, rule.tolerate, rule.because, rule.fix,
+        rule.holds or (audit_sql or "").strip(), rule.fingerprint_with(audit_sql),
+    )  # fmt: skip
+
+
+def asked_by_contract(contract: type[Contract]) -> Asked:
+    """The contract of a table as one blocking question, `<table>_contract`."""
+    table, promised = table_of(contract), promises(contract)
+    asked = [[p.name, p.dtype, p.nullable, p.unique, p.within] for p in promised]
+    return Asked(
+        rule_id=f"{table}_contract",
+        table=table,
+        says=f"The table {table} has the columns, types, keys and vocabularies its contract promises",
+        category=CONTRACT_CATEGORY,
+        action="block",
+        tolerate=0.0,
+        because="Every query after staging relies on the contract (contracts/)",
+        fix=f"Correct sql/staging/<source>/<source>__{table}.sql, or its code lists; the export itself is seldom wrong",
+        condition="; ".join(_promise_text(p.name, p.dtype, p.nullable, p.unique, p.within) for p in promised),
+        fingerprint=hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12],
+    )
+
+
+def _promise_text(name: str, dtype: str, nullable: bool, unique: bool, within: Sequence[str] | None) -> str:
+    words = [name, dtype, *(["unique"] if unique else []), *([] if nullable else ["not null"])]
+    return " ".join(words) + (f" in ({', '.join(within)})" if within else "")
+
+
+def verdict(
+    asked: Asked,
+    failing: pl.DataFrame,
+    rows: int,
+    *,
+    waived: frozenset[int] = frozenset(),
+    notes: Sequence[str] = (),
+    problems: Sequence[str] = (),
+    sample: list[dict[str, str | int | None]] | None = None,
+    seconds: float = 0.0,
+) -> CheckResult:
+    """The result of a check from its failing rows (_row_id, patient_id, observed; a row may stand several times).
+
+    The check passes when nothing kept it from being carried out and the share of failing rows that are not waived is at
+    most what is tolerated. A table without rows has no failing share.
+    """
+    ids = failing.get_column(ROW_ID).unique()
+    counted = ids.filter(~ids.is_in(list(waived))).len() if waived else ids.len()
+    share = counted / rows if rows else 0.0
+    return CheckResult(
+        asked.rule_id, asked.table, asked.says, asked.category, asked.action, rows, ids.len(), share, asked.tolerate,
+        passed=not problems and share <= asked.tolerate,
+        blocking=asked.action == "block",
+        because=asked.because,
+        fix=asked.fix,
+        condition=asked.condition,
+        fingerprint=asked.fingerprint,
+        sample=sample or [],
+        waived_rows=ids.len() - counted,
+        notes=tuple(notes),
+        problems=tuple(problems),
+        seconds=seconds,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Places:
+    """File, sheet and line of a row id, as a reader of a finding needs them."""
+
+    files: Mapping[int, tuple[str, Sequence[str]]]
+
+    @classmethod
+    def of(cls, wh: Warehouse) -> Places:
+        """The places of everything ingested."""
+        rows = wh.rows(
+            """-- names of ingested files: one row per file
+            select file_id, path, sheets from quality.files"""
+        )
+        return cls({file_id: (path, sheets or ()) for file_id, path, sheets in rows})
+
+    def sample(self, failing: pl.DataFrame) -> list[dict[str, str | int | None]]:
+        """The first failing rows with the place each comes from."""
+        return [
+            self._located(*row) for row in failing.head(SAMPLE_ROWS).select(ROW_ID, "patient_id", "observed").rows()
+        ]
+
+    def _located(self, row_id: int | None, patient: str | None, observed: str) -> dict[str, str | int | None]:
+        if row_id is None or row_id < 0:
+            return {"patient": patient, "observed": observed, "file": None, "line": None, "sheet": None}
+        place = unpack(row_id)
+        path, sheets = self.files.get(place.file_id, (None, ()))
+        sheet = sheets[place.sheet - 1] if 0 < place.sheet <= len(sheets) else None
+        return {"patient": patient, "observed": observed, "file": path, "line": place.line, "sheet": sheet}
+
+
+def waived_rows(
+    wh: Warehouse, table: str, failing: pl.DataFrame, waivers: Sequence[Waiver], as_of: date
+) -> tuple[frozenset[int], list[str]]:
+    """Failing rows that valid waivers of one rule accept, and a sentence on each waiver.
+
+    A waiver that has expired on `as_of`, or covers more rows than it was granted for, accepts nothing.
+    """
+    accepted: set[int] = set()
+    notes = []
+    for waiver in waivers:
+        ids = _in_scope(wh, table, failing, waiver)
+        if not waiver.valid_on(as_of):
+            notes.append(f"The waiver of {waiver.owner} expired on {waiver.expires}; {len(ids)} rows count again")
+        elif len(ids) > waiver.at_most:
+            notes.append(f"The waiver of {waiver.owner} is for {waiver.at_most} rows; {len(ids)} fail, so all count")
+        else:
+            accepted |= ids
+            notes.append(
+                f"{len(ids)} rows are accepted until {waiver.expires}: {waiver.reason}"
+                f" (owner {waiver.owner}, approved by {waiver.approver})"
+            )
+    return frozenset(accepted), notes
+
+
+def _in_scope(wh: Warehouse, table: str, failing: pl.DataFrame, waiver: Waiver) -> set[int]:
+    ids = {row_id for row_id in failing.get_column(ROW_ID).unique() if row_id is not None}
+    if waiver.scope is None or not ids:
+        return ids
+    columns = wh.frame(f"select * from staging.{table} where list_contains($ids, _row_id)", {"ids": sorted(ids)})
+    try:
+        return set(columns.filter(pl.sql_expr(waiver.scope)).get_column(ROW_ID))
+    except pl.exceptions.PolarsError as error:
+        raise QualityError(
+            f"waivers.yaml: the waiver of rule '{waiver.rule}' has scope '{waiver.scope}', which cannot be evaluated on"
+            f" {table}: {str(error).splitlines()[0]}"
+        ) from error
