@@ -42,7 +42,7 @@ def assemble(candidates: pl.DataFrame, facts: pl.DataFrame, protocol: Protocol, 
     `candidates` has one row per candidate and every column the criteria, scores and endpoints ask for; `facts` one row
     per candidate and variable. The cohort has one row per eligible candidate: the candidate's columns, a Float64 column
     per score of the study (null where it cannot be computed), and event, event_on, event_from, event_to, event_days
-    (see `endpoints.time_to_event`), endpoint_problem, endpoint_warning and calendar_year. Nothing after `as_of` is known.
+    (see `endpoints.time_to_event`), endpoint_problem, endpoint_warning and calendar_year. Nothing after `as_of` counts.
     A missing input stays missing. Raises CriteriaError or ScoreError with every misprint at once.
     """
     study = protocol.study

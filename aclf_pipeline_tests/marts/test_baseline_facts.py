@@ -60,11 +60,16 @@ def test_nothing_in_the_window_is_missing_and_says_so() -> None:
 
 def test_a_treatment_not_recorded_was_not_given() -> None:
     world = World().eligible()
-    world.add("procedures", patient_id="R1", category="artificial_liver", started_at="2014-03-10 10:00", method_text="PE")
+    world.add(
+        "procedures", patient_id="R1", category="artificial_liver", started_at="2014-03-10 10:00", method_text="PE"
+    )
     world.add("procedures", patient_id="R1", category="renal_replacement", started_at="2014-03-13 10:00")
     assert fact(world, "alss_before")["value"] == 1
     found = fact(world, "dialysis")
-    assert (found["value"], found["explanation"]) == (0, "nothing recorded from 2014-03-05 to 2014-03-12, so it was not given")
+    assert (found["value"], found["explanation"]) == (
+        0,
+        "nothing recorded from 2014-03-05 to 2014-03-12, so it was not given",
+    )
 
 
 def test_a_censored_hbv_dna_is_its_limit_with_the_operator_beside_it() -> None:
@@ -101,7 +106,9 @@ def test_an_unknown_answer_gives_way_to_an_older_known_one() -> None:
 def test_mean_arterial_pressure_counts_the_diastolic_twice() -> None:
     world = World().eligible()
     for item, value in (("sbp", 120.0), ("dbp", 75.0)):
-        world.add("vitals", patient_id="R1", item=item, value=value, value_text=str(value), measured_at="2014-03-12 07:00")
+        world.add(
+            "vitals", patient_id="R1", item=item, value=value, value_text=str(value), measured_at="2014-03-12 07:00"
+        )
     assert fact(world, "map")["value"] == 90
 
 

@@ -21,8 +21,16 @@ def excluded(world: World) -> set[str]:
 
 def test_the_drawn_eligible_patient_is_what_each_test_departs_from() -> None:
     found = candidate(World().eligible())
-    kept = {name: found[name] for name in ("infusions", "age_years_at_index", "aclf", "hbsag_evidence_level", "stay_hours")}
-    assert kept == {"infusions": 2, "age_years_at_index": 43, "aclf": True, "hbsag_evidence_level": 2, "stay_hours": 720}
+    kept = {
+        name: found[name] for name in ("infusions", "age_years_at_index", "aclf", "hbsag_evidence_level", "stay_hours")
+    }
+    assert kept == {
+        "infusions": 2,
+        "age_years_at_index": 43,
+        "aclf": True,
+        "hbsag_evidence_level": 2,
+        "stay_hours": 720,
+    }
     assert excluded(World().eligible()) == set()
 
 
@@ -36,7 +44,9 @@ def test_the_drawn_eligible_patient_is_what_each_test_departs_from() -> None:
         ("1990-05-01", None, 23),
     ],
 )
-def test_stated_age_holds_where_the_birth_month_allows_it(birth_month: str | None, stated: float | None, age: int) -> None:
+def test_stated_age_holds_where_the_birth_month_allows_it(
+    birth_month: str | None, stated: float | None, age: int
+) -> None:
     world = World().eligible()
     world.rows["patients"][0]["birth_month"] = birth_month
     world.rows["stays"][0]["age_years_stated"] = stated
@@ -66,7 +76,9 @@ def test_aclf_in_sql_is_aclf_in_science() -> None:
             world.assessed(patient, "ascites", "2014-03-02 06:00", ascites)
         if he is not None:
             world.assessed(patient, "he_grade", "2014-03-02 06:00", None, value=he)
-        expected.append((patient, bilirubin, None, inr, pta, None if ascites is None else ascites != "none", he, None, None, None))
+        expected.append(
+            (patient, bilirubin, None, inr, pta, None if ascites is None else ascites != "none", he, None, None, None)
+        )
     names = ("candidate_id", "bilirubin_max_umol_l", "bilirubin_daily_rise_max", "inr_max", "pta_min", "ascites",
              "he_grade", "cirrhosis", "easl_clif_grade_low", "easl_clif_grade_high")  # fmt: skip
     asked = pl.DataFrame(expected, schema=names, orient="row", infer_schema_length=None)
@@ -77,7 +89,9 @@ def test_aclf_in_sql_is_aclf_in_science() -> None:
     assert sql.height == len(values)
 
 
-@pytest.mark.parametrize(("day", "aclf"), [("2014-02-21", False), ("2014-02-22", True), ("2014-03-08", True), ("2014-03-09", False)])
+@pytest.mark.parametrize(
+    ("day", "aclf"), [("2014-02-21", False), ("2014-02-22", True), ("2014-03-08", True), ("2014-03-09", False)]
+)
 def test_aclf_is_looked_for_seven_days_either_side_of_the_index_admission(day: str, aclf: bool) -> None:
     world = World().eligible()
     world.rows["labs"].clear()

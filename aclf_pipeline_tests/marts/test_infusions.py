@@ -75,7 +75,9 @@ def test_a_line_dated_before_admission_does_not_hide_the_order_of_the_true_day()
     ]
 
 
-@pytest.mark.parametrize(("second", "course", "time_zero"), [("2014-05-04", 2, date(2014, 5, 4)), ("2014-05-05", 1, None)])
+@pytest.mark.parametrize(
+    ("second", "course", "time_zero"), [("2014-05-04", 2, date(2014, 5, 4)), ("2014-05-05", 1, None)]
+)
 def test_a_course_ends_with_a_gap_beyond_sixty_days(second: str, course: int, time_zero: date | None) -> None:
     candidates = treated("2014-03-05", second).build("marts.candidates")
     assert candidates["infusions_in_course"].to_list() == [course]

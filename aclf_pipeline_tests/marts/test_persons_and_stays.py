@@ -26,7 +26,9 @@ def test_what_the_identity_number_encodes_stands_before_what_is_stated() -> None
     world.patient("R2", sex="female", birth_month="1960-01-01")
     world.patient("R2", sex="unknown", birth_month="1961-01-01")
     world.patient("R2", sex="female", birth_month="1961-01-01")
-    persons = {row[0]: row[1:] for row in world.build("intermediate.persons").select("patient_id", "sex", "birth_month").rows()}
+    persons = {
+        row[0]: row[1:] for row in world.build("intermediate.persons").select("patient_id", "sex", "birth_month").rows()
+    }
     assert persons == {"R1": ("male", date(1971, 4, 1)), "R2": ("female", date(1961, 1, 1))}
 
 

@@ -50,6 +50,7 @@ CODES = [
 BASELINE = [
     # variable, analyte, table, item, days before, days after, pick
     ("bilirubin_total", "bilirubin_total", "labs", None, 3, 0, "nearest"),
+    ("creatinine", "creatinine", "labs", None, 3, 0, "nearest"),
     ("inr", "inr", "labs", None, 3, 0, "nearest"),
     ("hbv_dna_log10", "hbv_dna", "labs", None, 3, 0, "nearest"),
     ("hbeag_positive", "hbeag", "labs", None, 90, 0, "nearest"),

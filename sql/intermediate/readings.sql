@@ -1,5 +1,6 @@
 -- Readings: every value that a baseline variable of the study could take, inside the variable's window before and after
--- the candidate's reference moment. Logarithm and positivity are taken here; what cannot be a number is not a reading.
+-- the candidate's reference moment. Logarithm and positivity are taken here; what cannot be a number is not a reading,
+-- but for HBV-DNA that was not detected, which lies below a limit the report does not state.
 -- Of procedures and medications, whose absence means that nothing was done, each record is a reading of 1.
 -- one row per candidate, variable and source row
 with parameters as (
@@ -49,9 +50,7 @@ labs as (
             when 'hbeag_positive' then cast(labs.value >= parameters.hbeag_index_min as integer)
             else labs.value
         end as value,
-        case
-            when labs.verdict = 'censored' then labs.operator
-        end as value_code,
+        case when labs.verdict <> 'used' then labs.operator end as value_code,
         trim(concat_ws(' ', labs.value_text, labs.unit_text)) as submitted,
         labs._row_id
     from intermediate.labs as labs
@@ -63,7 +62,10 @@ labs as (
             and labs.collected_at >= windows.window_from
             and labs.collected_at < windows.window_to
     where
-        labs.verdict in ('used', 'censored')
+        (
+            labs.verdict in ('used', 'censored')
+            or (windows.variable = 'hbv_dna_log10' and labs.text_result = 'not_detected')
+        )
         and labs.analyte in (select baseline.analyte from rules.baseline as baseline)
 ),
 
@@ -214,7 +216,7 @@ treatments as (
 )
 
 select * from labs
-where value is not null
+where value is not null or value_code is not null
 union all
 select * from vitals
 union all

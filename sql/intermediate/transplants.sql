@@ -1,6 +1,6 @@
--- Liver transplants: the procedure log first, then the coded procedure of the front page, then the day told later.
--- Where none of them speaks, weeks of tacrolimus date the transplant by the first order, and the code of a transplanted
--- liver places it between the last sign of life before that stay and its admission; both are marked as inferred.
+-- Liver transplants: the procedure log first, then the front page's coded procedure, the executed order and the day
+-- told on follow-up. Where none of them speaks, weeks of tacrolimus date the transplant by the first order, and the code
+-- of a transplanted liver places it between two stays; both are marked as inferred.
 -- one row per person with a transplant
 with parameters as (
     select max(value) filter (where parameter = 'tacrolimus_days') as tacrolimus_days
@@ -41,6 +41,18 @@ performed as (
     from core.procedures as procedures
     inner join persons on procedures.patient_id = persons.patient_id
     where procedures.category = 'liver_transplant'
+),
+
+ordered as (
+    select
+        persons.person_id,
+        'order' as source,
+        cast(coalesce(medications.executed_at, medications.started_at) as date) as from_on,
+        cast(coalesce(medications.executed_at, medications.started_at) as date) as to_on,
+        medications._row_id
+    from core.medications as medications
+    inner join persons on medications.patient_id = persons.patient_id
+    where medications.drug_class = 'liver_transplant' and medications.status = 'executed'
 ),
 
 told as (
@@ -87,6 +99,8 @@ transplanted_before as (
 statements as (
     select * from performed
     union all
+    select * from ordered
+    union all
     select * from told
     union all
     select * from suppressed
@@ -101,7 +115,8 @@ ranked as (
             partition by person_id
             order by
                 list_position(
-                    ['procedure_log', 'device_record', 'front_page', 'follow_up', 'tacrolimus', 'status_code'], source
+                    ['procedure_log', 'device_record', 'front_page', 'order', 'follow_up', 'tacrolimus', 'status_code'],
+                    source
                 ),
                 to_on,
                 _row_id
