@@ -1,0 +1,211 @@
+"""The ledger: what was delivered, refused, repaired, replaced, set aside and checked. Every table of `quality.*`.
+
+All tables exist, empty, from the first opening of a warehouse. No table holds a direct identifier; the ledger's own
+time stamps are the only place where a clock is read.
+
+What does not belong here: deciding what is refused (ingest, quality).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from aclf_pipeline.protocol import Protocol
+
+if TYPE_CHECKING:
+    from aclf_pipeline.warehouse.connection import Warehouse
+
+DDL = (
+    """create table if not exists quality.batches (
+        source varchar not null, batch varchar not null, seq integer, state varchar not null,
+        received_at timestamp not null, problems integer not null)""",
+    """create table if not exists quality.files (
+        file_id integer not null, source varchar not null, batch varchar not null, batch_seq integer,
+        path varchar not null, name varchar not null, kind varchar not null, raw_table varchar not null,
+        form varchar not null, sha256 varchar not null, bytes bigint not null, encoding varchar, line_end varchar,
+        columns integer not null, rows bigint not null, is_snapshot boolean not null, state varchar not null,
+        same_as integer, loaded_at timestamp not null, sheets varchar[])""",
+    """create table if not exists quality.file_problems (
+        source varchar not null, batch varchar not null, path varchar, line bigint, rule_id varchar not null,
+        message varchar not null, advice varchar not null, action varchar not null)""",
+    """create table if not exists quality.rejects (
+        _row_id bigint not null, raw_table varchar not null, rule_id varchar not null, reason varchar not null,
+        pieces integer not null)""",
+    """create table if not exists quality.receipts (
+        _row_id bigint not null, table_name varchar not null, column_name varchar, rule_id varchar not null,
+        seen varchar, became varchar)""",
+    """create table if not exists quality.refreshes (
+        refresh_id varchar not null, started_at timestamp not null, finished_at timestamp,
+        source varchar not null, study varchar not null, as_of date not null, protocol_digest varchar not null,
+        state varchar not null)""",
+    """create table if not exists quality.superseded (
+        table_name varchar not null, _row_id bigint not null, by_row_id bigint, reason varchar not null)""",
+    """create table if not exists quality.violations (
+        refresh_id varchar not null, table_name varchar not null, rule_id varchar not null,
+        rule_fingerprint varchar not null, _row_id bigint, patient_id varchar, action varchar not null,
+        observed varchar, protocol_digest varchar not null)""",
+    """create table if not exists quality.quarantine (
+        table_name varchar not null, _row_id bigint not null, rule_ids varchar[] not null, row json not null)""",
+    """create table if not exists quality.checks (
+        refresh_id varchar not null, rule_id varchar not null, table_name varchar not null, category varchar not null,
+        action varchar not null, rows bigint not null, failing_rows bigint not null, share double not null,
+        tolerate double not null, passed boolean not null, blocking boolean not null, seconds double)""",
+)
+"""Statements that create what is not there yet."""
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One line of `quality.files`: a file that was loaded, or one known already (`same_content`, `same_as`)."""
+
+    file_id: int
+    source: str
+    batch: str
+    batch_seq: int | None
+    path: str
+    name: str
+    kind: str
+    raw_table: str
+    form: str
+    sha256: str
+    bytes: int
+    encoding: str | None
+    line_end: str | None
+    columns: int
+    rows: int
+    is_snapshot: bool
+    state: str
+    same_as: int | None
+    loaded_at: datetime
+    sheets: list[str] | None
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """A file whose content is in the warehouse."""
+
+    file_id: int
+    name: str
+    batch: str
+    kind: str
+    raw_table: str
+    form: str
+    columns: int
+
+
+def write_file(wh: Warehouse, entry: FileEntry) -> None:
+    """Add one line to `quality.files`."""
+    names = [field.name for field in fields(entry)]
+    marks = ", ".join("?" for _ in names)
+    wh.execute(
+        f"insert into quality.files ({', '.join(names)}) values ({marks})", [getattr(entry, name) for name in names]
+    )
+
+
+def known_files(wh: Warehouse, source: str) -> dict[str, KnownFile]:
+    """Loaded files of a source by the SHA-256 of their content."""
+    found = wh.rows(
+        "select sha256, file_id, name, batch, kind, raw_table, form, columns from quality.files"
+        " where source = ? and state = 'loaded'",
+        [source],
+    )
+    return {sha: KnownFile(*rest) for sha, *rest in found}
+
+
+def batch_contents(wh: Warehouse, source: str, batch: str) -> dict[str, str]:
+    """File name → SHA-256 of what a batch holds, as it was when it was read."""
+    return dict(wh.rows("select name, sha256 from quality.files where source = ? and batch = ?", [source, batch]))
+
+
+def next_file_id(wh: Warehouse) -> int:
+    """The id the next file gets."""
+    return int(wh.scalar("select coalesce(max(file_id), 0) + 1 from quality.files"))
+
+
+def batch_states(wh: Warehouse, source: str) -> dict[str, str]:
+    """Batch → state, for every batch the ledger knows."""
+    return dict(wh.rows("select batch, state from quality.batches where source = ?", [source]))
+
+
+def write_batch(wh: Warehouse, source: str, batch: str, state: str, received_at: datetime, problems: int) -> None:
+    """Set what became of a batch; its place in the order is set by `order_batches`."""
+    wh.execute("delete from quality.batches where source = ? and batch = ?", [source, batch])
+    wh.execute(
+        "insert into quality.batches values (?, ?, null, ?, ?, ?)", [source, batch, state, received_at, problems]
+    )
+
+
+def order_batches(wh: Warehouse, source: str, names: Sequence[str]) -> None:
+    """Number the loaded batches from 1 in the given order, in both tables that carry the number."""
+    for seq, name in enumerate(names, start=1):
+        wh.execute("update quality.batches set seq = ? where source = ? and batch = ?", [seq, source, name])
+        wh.execute("update quality.files set batch_seq = ? where source = ? and batch = ?", [seq, source, name])
+
+
+def forget_batch(wh: Warehouse, source: str, batch: str) -> None:
+    """Remove everything a replaced batch left: raw rows, files, rejects, receipts, problems."""
+    of_batch = "select file_id from quality.files where source = $source and batch = $batch"
+    given = {"source": source, "batch": batch}
+    tables = wh.rows("select distinct raw_table from quality.files where source = $source and batch = $batch", given)
+    for table in [*(name for (name,) in tables), "quality.rejects", "quality.receipts"]:
+        wh.execute(f"delete from {table} where row_file(_row_id) in ({of_batch})", given)
+    for table in ("quality.files", "quality.file_problems", "quality.batches"):
+        wh.execute(f"delete from {table} where source = $source and batch = $batch", given)
+
+
+def begin_refresh(
+    wh: Warehouse, refresh_id: str, started_at: datetime, source: str, protocol: Protocol, as_of: date
+) -> None:
+    """Note that a refresh has begun; one that began under the same id before is overwritten."""
+    wh.execute("delete from quality.refreshes where refresh_id = ?", [refresh_id])
+    wh.execute(
+        "insert into quality.refreshes values (?, ?, null, ?, ?, ?, ?, 'running')",
+        [refresh_id, started_at, source, protocol.study.id, as_of, protocol.digest],
+    )
+
+
+def finish_refresh(wh: Warehouse, refresh_id: str, finished_at: datetime, state: str) -> None:
+    """Note how a refresh ended: 'published', 'held_back' or another single word."""
+    wh.execute(
+        "update quality.refreshes set finished_at = ?, state = ? where refresh_id = ?",
+        [finished_at, state, refresh_id],
+    )
+
+
+def violation_counts(wh: Warehouse) -> pl.DataFrame:
+    """Violations of the last judgement, one row per rule and table: rule, table, action, rows, patients."""
+    return wh.frame(
+        """-- violations by rule: one row per rule and table
+        select rule_id as rule, table_name as "table", action, count(distinct _row_id) as rows,
+            count(distinct patient_id) as patients
+        from quality.violations group by all order by rows desc, rule, "table" """
+    )
+
+
+def violation_rows(wh: Warehouse, rule: str, limit: int = 25) -> pl.DataFrame:
+    """Rows that break a rule, with the place each comes from; at most `limit`. An unknown rule gives no row."""
+    return wh.frame(
+        """-- violating rows of one rule: one row per row and observation
+        select v.table_name as "table", v.patient_id as patient, v.observed, f.path as file,
+            case when row_sheet(v._row_id) > 0 then f.sheets[row_sheet(v._row_id)] end as sheet,
+            row_line(v._row_id) as line
+        from quality.violations as v
+        left join quality.files as f on f.file_id = row_file(v._row_id)
+        where v.rule_id = ? order by v._row_id, v.observed limit ?""",
+        [rule, limit],
+    )
+
+
+def source_files(wh: Warehouse, source: str | None = None) -> list[dict[str, Any]]:
+    """Every loaded file with its hash, in load order: what a release states it was made from."""
+    found = wh.frame(
+        "select file_id, batch, path, kind, sha256, bytes, rows, encoding, state from quality.files"
+        " where $source is null or source = $source order by file_id",
+        {"source": source},
+    )
+    return found.to_dicts()
