@@ -112,6 +112,20 @@ def test_mean_arterial_pressure_counts_the_diastolic_twice() -> None:
     assert fact(world, "map")["value"] == 90
 
 
+@pytest.mark.parametrize(("value", "unit", "fraction"), [(35.0, "%", 0.35), (0.4, "1", 0.4), (35.0, "furlong", None)])
+def test_a_sign_that_is_an_analyte_comes_in_the_analytes_unit(value: float, unit: str, fraction: float | None) -> None:
+    world = World().eligible()
+    world.add("vitals", patient_id="R1", item="fio2", value=value, unit=unit, measured_at="2014-03-12 07:00")
+    assert fact(world, "fio2")["value"] == pytest.approx(fraction)
+
+
+def test_hbv_dna_that_was_not_detected_is_below_a_limit_nobody_states() -> None:
+    world = World().eligible()
+    world.lab("R1", "hbv_dna", "2014-03-11 06:00", None, operator="<", text_result="not_detected", value_text="未检出")
+    found = fact(world, "hbv_dna_log10")
+    assert (found["value"], found["value_text"]) == (None, "<")
+
+
 def test_a_row_flagged_by_a_rule_of_the_list_comes_last_and_names_the_rule() -> None:
     world = World().eligible()
     copied = world.lab("R1", "inr", "2014-03-12 06:00", 2.0)

@@ -35,6 +35,7 @@ ANALYTES = {
     "hbeag": ("1", "5191-2", None, {}),
     "hbsag_qual": ("1", "5195-3", None, {}),
     "hcv_ab": ("1", "13955-0", None, {}),
+    "fio2": ("1", "3150-6", "high", {"%": 0.01}),
     "hcg": ("[IU]/L", "21198-7", None, {}),
 }
 ACLF = {
@@ -61,6 +62,7 @@ BASELINE = [
     ("alss_before", None, "procedures", "artificial_liver", 90, 0, "last"),
     ("dialysis", None, "procedures", "renal_replacement", 7, 0, "last"),
     ("vasopressor", None, "medications", "vasopressor", 1, 0, "last"),
+    ("fio2", None, "vitals", "fio2", 1, 0, "nearest"),
     ("map", None, "vitals", "map", 1, 0, "nearest"),
 ]
 DEFAULTS: dict[str, dict[str, Any]] = {

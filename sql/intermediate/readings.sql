@@ -1,7 +1,8 @@
 -- Readings: every value that a baseline variable of the study could take, inside the variable's window before and after
 -- the candidate's reference moment. Logarithm and positivity are taken here; what cannot be a number is not a reading,
 -- but for HBV-DNA that was not detected, which lies below a limit the report does not state.
--- Of procedures and medications, whose absence means that nothing was done, each record is a reading of 1.
+-- A sign that is an analyte of the protocol comes in the analyte's unit. Of procedures and medications, whose absence
+-- means that nothing was done, each record is a reading of 1.
 -- one row per candidate, variable and source row
 with parameters as (
     select max(value) filter (where parameter = 'hbeag_index_min') as hbeag_index_min
@@ -74,11 +75,13 @@ signs as (
         persons.person_id,
         vitals.measured_at,
         vitals.item,
-        vitals.value,
+        case when units.analyte is null then vitals.value else vitals.value * factors.factor end as value,
         concat_ws(' ', vitals.value_text, vitals.unit) as submitted,
         vitals._row_id
     from core.vitals as vitals
     inner join persons on vitals.patient_id = persons.patient_id
+    left join rules.analytes as units on vitals.item = units.analyte
+    left join rules.analyte_units as factors on vitals.item = factors.analyte and vitals.unit = factors.unit
     where vitals.value is not null
 ),
 
@@ -106,6 +109,7 @@ pressures as (
 
 all_signs as (
     select * from signs
+    where value is not null
     union all
     select * from pressures
 ),

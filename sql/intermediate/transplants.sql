@@ -1,6 +1,6 @@
 -- Liver transplants: the procedure log first, then the front page's coded procedure, the executed order and the day
--- told on follow-up. Where none of them speaks, weeks of tacrolimus date the transplant by the first order, and the code
--- of a transplanted liver places it between two stays; both are marked as inferred.
+-- told on follow-up. Where none of them speaks, weeks of tacrolimus date the transplant by the first order, and the
+-- code of a transplanted liver places it between two stays; both are marked as inferred.
 -- one row per person with a transplant
 with parameters as (
     select max(value) filter (where parameter = 'tacrolimus_days') as tacrolimus_days
