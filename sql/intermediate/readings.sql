@@ -1,6 +1,6 @@
 -- Readings: every value that a baseline variable of the study could take, inside the variable's window before and after
--- the candidate's reference moment. Logarithm and positivity are taken here; what cannot be a number is not a reading,
--- but for HBV-DNA that was not detected, which lies below a limit the report does not state.
+-- the candidate's reference moment. Logarithm (base ten) and positivity are taken here. What cannot be a number is no
+-- reading, but for HBV-DNA that was not detected, which lies below a limit the report does not state.
 -- A sign that is an analyte of the protocol comes in the analyte's unit. Of procedures and medications, whose absence
 -- means that nothing was done, each record is a reading of 1.
 -- one row per candidate, variable and source row
@@ -47,7 +47,7 @@ labs as (
         windows.variable,
         labs.collected_at as observed_at,
         case windows.variable
-            when 'hbv_dna_log10' then log10(nullif(greatest(labs.value, 0), 0))
+            when 'hbv_dna_log10' then log(nullif(greatest(labs.value, 0), 0))
             when 'hbeag_positive' then cast(labs.value >= parameters.hbeag_index_min as integer)
             else labs.value
         end as value,
