@@ -139,7 +139,8 @@ class Followups(Contract):
     died_precision: str = column("Precision of the stated death", null=True, within=("day", "month", "year"))
     cause: str = column("Cause of death, identifiers redacted", null=True)
     transplant: str = column("Liver transplant as stated", null=True, within=("yes", "no", "unknown"))
-    transplanted_on: pl.Date = column("Stated day of the transplant", null=True)
+    transplanted_on: pl.Date = column("First day on which the stated transplant can have been", null=True)
+    transplanted_to: pl.Date = column("Last day on which the stated transplant can have been", null=True)
     note: str = column("Remark, identifiers redacted", null=True)
     unparsed: str = column("Source columns whose text could not be read, comma-joined", null=True)
 
