@@ -196,12 +196,15 @@ def _shown(chunk: pl.DataFrame, names: Iterable[str]) -> list[str]:
 
 def _observe(rows: pl.DataFrame, check: RowCheck) -> pl.DataFrame:
     patient = pl.col(PATIENT) if PATIENT in rows.columns else pl.lit(None, pl.String)
+    rows = rows.rechunk()  # text functions of Polars may panic on the empty chunks a filter leaves
     return rows.select(pl.col(ROW_ID), patient.alias(PATIENT), _as_text(rows, check.columns).alias("observed"))
 
 
 def _as_text(rows: pl.DataFrame, columns: Sequence[str]) -> pl.Expr:
     pieces = [
-        pl.format("{}={}", pl.lit(name), pl.col(name).cast(pl.String).str.slice(0, _WIDEST).fill_null("(missing)"))
+        pl.concat_str(
+            pl.lit(f"{name}="), pl.col(name).cast(pl.String).str.slice(0, _WIDEST).fill_null(pl.lit("(missing)"))
+        )
         for name in columns
         if name in rows.columns
     ]

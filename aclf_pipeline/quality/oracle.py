@@ -8,6 +8,7 @@ row, so its output must never be stored or shown.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,7 +25,7 @@ _SUFFIX = {"not_nullable": "not_null", "field_uniqueness": "unique"}
 
 def pandera_schema(contract: type[Contract], rules: Iterable[Rule] = ()) -> pa.DataFrameSchema:
     """The contract's own schema with a frame-level check per rule that has `holds`."""
-    schema = contract.to_schema()
+    schema = copy.deepcopy(contract.to_schema())  # the contract's own is cached and must not grow
     table = table_of(contract)
     schema.checks = [
         *schema.checks,
