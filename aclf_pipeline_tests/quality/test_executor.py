@@ -51,7 +51,7 @@ RULES = [
     rule("elsewhere", "labs", "value > 0"),
 ]
 
-_start = datetime(2009, 12, 1)
+_start = datetime.fromisoformat("2009-12-01")
 _times = st.none() | st.integers(0, 90).map(lambda days: _start + timedelta(days=days))
 _floats = st.none() | st.sampled_from([float("nan"), -1.0, 0.0, 2.5, 10.0, 1e9])
 _texts = st.none() | st.sampled_from(["a", "b", "c", "x", "X", "long text", "", "男"])
@@ -112,14 +112,18 @@ def test_a_key_that_repeats_in_another_chunk_fails_at_every_occurrence() -> None
 
 
 def test_observed_shows_the_named_columns_and_never_another() -> None:
-    frame = empty_frame(Readings).clear(1).with_columns(
-        pl.lit(256, pl.Int64).alias("_row_id"),
-        patient_id=pl.lit("R1"),
-        sex=pl.lit("male"),
-        taken_at=pl.lit(datetime(2014, 5, 2, 8)),
-        ended_at=pl.lit(datetime(2014, 5, 1)),
-        weight=pl.lit(1.0),
-        note=pl.lit("CANARY 13800138000"),
+    frame = (
+        empty_frame(Readings)
+        .clear(1)
+        .with_columns(
+            pl.lit(256, pl.Int64).alias("_row_id"),
+            patient_id=pl.lit("R1"),
+            sex=pl.lit("male"),
+            taken_at=pl.lit(datetime.fromisoformat("2014-05-02 08:00")),
+            ended_at=pl.lit(datetime.fromisoformat("2014-05-01")),
+            weight=pl.lit(1.0),
+            note=pl.lit("CANARY 13800138000"),
+        )
     )
     findings = judge([frame], row_checks(Readings, [RULES[0], RULES[3], RULES[4]]))
     assert findings.failing("in_order").rows() == [
@@ -129,7 +133,9 @@ def test_observed_shows_the_named_columns_and_never_another() -> None:
 
 
 def test_long_text_is_cut_and_missing_is_said() -> None:
-    frame = pl.DataFrame({"_row_id": [256], "note": ["n" * 5000], "count": [None]}, schema_overrides={"count": pl.Int64})
+    frame = pl.DataFrame(
+        {"_row_id": [256], "note": ["n" * 5000], "count": [None]}, schema_overrides={"count": pl.Int64}
+    )
     check = RowCheck("short", "t", "rule", ("note", "count"), pl.col("note").str.len_chars() < 10)
     (observed,) = judge([frame], [check]).failing("short")["observed"]
     assert len(observed) < 200

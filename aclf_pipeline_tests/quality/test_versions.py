@@ -80,7 +80,11 @@ LABS = "file | line | specimen_id | source_code | source_name | reported_at | re
             """1 | 2 | T1 | TBIL | 总胆红素 | 2014-01-01 10:00 | final | 100
                1 | 3 | T1 | TBIL | 总胆红素 | 2014-01-01 11:00 | corrected | 110
                2 | 2 | T1 | TBIL | 总胆红素 | 2014-01-01 12:00 | withdrawn | 110""",
-            [("labs", "1:2", "withdrawn", "2:2"), ("labs", "1:3", "withdrawn", "2:2"), ("labs", "2:2", "withdrawn", None)],
+            [
+                ("labs", "1:2", "withdrawn", "2:2"),
+                ("labs", "1:3", "withdrawn", "2:2"),
+                ("labs", "2:2", "withdrawn", None),
+            ],
             id="a withdrawn report takes its earlier versions with it",
         ),
         pytest.param(
@@ -157,7 +161,9 @@ def test_the_newest_snapshot_is_the_truth(wh: Warehouse) -> None:
 def test_a_snapshot_delivered_again_unchanged_does_not_become_the_newest(wh: Warehouse) -> None:
     files(wh, (1, 1, "raw.his__ledger", True), (2, 2, "raw.his__ledger", True), (3, 3, "raw.his__ledger", True))
     wh.execute("update quality.files set state = 'same_content', same_as = 1 where file_id = 3")
-    drawing = "file | line | patient_id | infused_on | batch_no\n1 | 4 | R1 | 2014-01-01 | B1\n2 | 4 | R1 | 2014-01-01 | B1"
+    drawing = (
+        "file | line | patient_id | infused_on | batch_no\n1 | 4 | R1 | 2014-01-01 | B1\n2 | 4 | R1 | 2014-01-01 | B1"
+    )
     stage(wh, "infusions", drawing)
     assert superseded(wh, "infusions") == [("infusions", "1:4", "snapshot", "2:4")]
 

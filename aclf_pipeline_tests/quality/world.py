@@ -80,7 +80,7 @@ def files(wh: Warehouse, *drawn: tuple[int, int, str, bool]) -> None:
                 "path": f"his/batch{seq}/file{file_id}.csv", "name": f"file{file_id}.csv", "kind": raw_table,
                 "raw_table": raw_table, "is_snapshot": snapshot, "state": "loaded", "sheets": ["2014年"],
                 "form": raw_table, "sha256": f"{file_id:064d}", "bytes": 1, "columns": 1, "rows": 1,
-                "loaded_at": datetime(2020, 1, 1),
+                "loaded_at": datetime.fromisoformat("2020-01-01"),
             }
             for file_id, seq, raw_table, snapshot in drawn
         ],
