@@ -80,7 +80,11 @@ class Ended(Contract):
     death_to: pl.Date = column("Last day on which the death can have been", null=True)
     death_source: str = column("Who dates the death", null=True, within=DEATH_SOURCES)
     death_disputed: bool = column("One source alone states a death that a later follow-up contradicts; not counted")
-    transplant_on: pl.Date = column("Day of the liver transplant; the last possible day where inferred", null=True)
+    transplant_on: pl.Date = column(
+        "Day of the liver transplant; null while it is known as an interval only", null=True
+    )
+    transplant_from: pl.Date = column("First day on which the transplant can have been", null=True)
+    transplant_to: pl.Date = column("Last day on which the transplant can have been", null=True)
     transplant_inferred: bool = column("The transplant is inferred from tacrolimus or a status code")
     last_alive_on: pl.Date = column("Last day known alive", null=True)
 

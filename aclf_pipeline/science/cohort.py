@@ -93,18 +93,33 @@ def _organ_failure_cutoffs(protocol: Protocol) -> OrganFailureCutoffs | None:
 
 
 def _timed(cohort: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """Add the event and its time. A death known as an interval enters by its middle day; the interval is kept."""
-    width = (pl.col("death_to") - pl.col("death_from")).dt.total_days()
-    middle = pl.col("death_to") - pl.duration(days=width // 2)
-    timed = time_to_event(
-        cohort.with_columns(_death_day=pl.coalesce("death_on", middle, "death_to")), death="_death_day", as_of=as_of
-    )
-    died = pl.col("event") == "death"
+    """Add the event and its time. What is known as an interval enters by its middle day; the interval is kept."""
+    days = cohort.with_columns(_death_day=_one_day("death"), _transplant_day=_one_day("transplant"))
+    timed = time_to_event(days, death="_death_day", transplant="_transplant_day", as_of=as_of)
     return timed.with_columns(
-        event_from=pl.when(died).then(pl.coalesce("death_from", "event_on")).otherwise("event_on"),
-        event_to=pl.when(died).then(pl.coalesce("death_to", "event_on")).otherwise("event_on"),
+        event_from=_bound_of_event("from"),
+        event_to=_bound_of_event("to"),
         calendar_year=pl.col("time_zero").dt.year().cast(pl.Int64),
-    ).drop("_death_day")
+    ).drop("_death_day", "_transplant_day")
+
+
+def _one_day(what: str) -> pl.Expr:
+    """The day of a death or transplant, the middle of its interval, or its last possible day without a first one."""
+    first, last = pl.col(f"{what}_from"), pl.col(f"{what}_to")
+    middle = last - pl.duration(days=(last - first).dt.total_days() // 2)
+    return pl.coalesce(f"{what}_on", middle, last)
+
+
+def _bound_of_event(side: str) -> pl.Expr:
+    """One end of the interval in which the event lies; a censoring has its day only."""
+    kind = pl.col("event")
+    return (
+        pl.when(kind == "death")
+        .then(pl.coalesce(f"death_{side}", "event_on"))
+        .when(kind == "transplant")
+        .then(pl.coalesce(f"transplant_{side}", "event_on"))
+        .otherwise("event_on")
+    )
 
 
 def _score_rows(lines: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:

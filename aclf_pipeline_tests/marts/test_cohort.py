@@ -131,6 +131,14 @@ def test_a_death_known_as_an_interval_counts_on_its_middle_day_and_keeps_the_int
     )
 
 
+def test_a_transplant_told_by_the_month_counts_on_the_middle_of_it() -> None:
+    world = measured()
+    month = {"transplanted_on": "2014-04-01", "transplanted_to": "2014-04-30", "transplant": "yes"}
+    world.add("followups", patient_id="R1", called_on="2014-09-01", vital_status="alive_after_transplant", **month)
+    found = assembled(world).cohort.select("event", "event_from", "event_on", "event_to", "transplant_on").row(0)
+    assert found == ("transplant", date(2014, 4, 1), date(2014, 4, 16), date(2014, 4, 30), None)
+
+
 def test_the_units_of_scores_come_from_the_protocol() -> None:
     assert variable_units(protocol()) == {
         "bilirubin_total": "umol/L",

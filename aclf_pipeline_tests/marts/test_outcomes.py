@@ -146,7 +146,8 @@ def test_a_cancelled_order_is_no_sign_of_life() -> None:
 
 def test_a_transplant_is_dated_by_the_log_then_the_front_page_then_the_call() -> None:
     world = discharged()
-    call(world, "2014-09-01", "alive_after_transplant", transplant="yes", transplanted_on="2014-04-03")
+    told = {"transplant": "yes", "transplanted_on": "2014-04-03", "transplanted_to": "2014-04-03"}
+    call(world, "2014-09-01", "alive_after_transplant", **told)
     assert transplant(world) == ("follow_up", date(2014, 4, 3), False)
     operated = {"patient_id": "R1", "category": "liver_transplant"}
     world.add("procedures", origin="front_page", started_at="2014-04-02", **operated)

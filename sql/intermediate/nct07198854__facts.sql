@@ -265,7 +265,9 @@ outcome_facts as (
         cast(transplants.to_on as timestamp) as observed_at,
         transplants.row_ids,
         concat(
-            'transplanted ',
+            'transplanted from ',
+            transplants.from_on,
+            ' to ',
             transplants.to_on,
             ' by ',
             replace(transplants.source, '_', ' '),

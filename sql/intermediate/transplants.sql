@@ -60,7 +60,7 @@ told as (
         persons.person_id,
         'follow_up' as source,
         followups.transplanted_on as from_on,
-        followups.transplanted_on as to_on,
+        coalesce(followups.transplanted_to, followups.transplanted_on) as to_on,
         followups._row_id
     from core.followups as followups
     inner join persons on followups.patient_id = persons.patient_id

@@ -1,5 +1,5 @@
 -- The candidates of NCT07198854: the facts turned to columns, with what decides eligibility and what became of each.
--- A death whose day is not known lies from death_from to death_to; death_on is given where the two are one day.
+-- A death or transplant whose day is not known lies between two days; it has a day of its own where the two are one.
 -- one row per candidate
 with anchors as (
     select * from intermediate.anchors
@@ -79,7 +79,8 @@ outcomes as (
         case when not deaths.is_disputed then deaths.died_to end as death_to,
         case when not deaths.is_disputed then deaths.source end as death_source,
         coalesce(deaths.is_disputed, false) as death_disputed,
-        transplants.to_on as transplant_on,
+        transplants.from_on as transplant_from,
+        transplants.to_on as transplant_to,
         coalesce(transplants.is_inferred, false) as transplant_inferred,
         last_alive.last_alive_on
     from anchors
@@ -152,7 +153,9 @@ select
     outcomes.death_to,
     outcomes.death_source,
     outcomes.death_disputed,
-    outcomes.transplant_on,
+    case when outcomes.transplant_from = outcomes.transplant_to then outcomes.transplant_to end as transplant_on,
+    outcomes.transplant_from,
+    outcomes.transplant_to,
     outcomes.transplant_inferred,
     outcomes.last_alive_on
 from anchors
