@@ -38,7 +38,7 @@ class TableInfo:
 def table_info(name: str, contract: type[Contract], absent: str | None = None) -> TableInfo:
     """What a contract promises, under a table's name; `absent` is the reason why the source does not deliver it."""
     known = facts(contract)
-    says = " ".join((contract.__doc__ or "").split())
+    says = " ".join((contract.__doc__ or "").replace("`", "").split())
     return TableInfo(
         name, says, str(known.get("grain", "")), tuple(known.get("key", ())), tuple(promises(contract)), absent
     )
@@ -96,7 +96,7 @@ def _table(table: TableInfo, rules: Iterable[Rule]) -> dict[str, Any]:
                 "type": TYPES.get(kind, "time" if kind == "Datetime" else "list" if kind == "List" else column.dtype),
                 "null": "may be missing" if column.nullable else "always there",
                 "unique": column.unique,
-                "says": column.says,
+                "says": column.says.replace("`", ""),
                 "within": column.within,
                 "rules": asked,
             }

@@ -16,6 +16,8 @@ from aclf_pipeline.reports import figures, tables
 from aclf_pipeline.reports.canvas import Figure
 
 SINCE = "time zero"
+PLAIN_UNITS = {"a": "years", "1": None}
+"""UCUM units a reader would stumble over."""
 YES_NO = {"true": "yes", "false": "no", "True": "yes", "False": "no"}
 
 
@@ -54,17 +56,18 @@ def group_labels(study: Study, group: str | None, values: list[str]) -> dict[str
 
 
 def variable_label(study: Study, name: str) -> str:
-    """A variable's label with its unit: 'Creatinine, umol/L'; a unit of one is not written."""
+    """A variable's label with its unit: 'Creatinine, umol/L'; the unit 1 is not written."""
     covariate = study.covariates.get(name)
     if covariate is None:
         baseline = study.baseline.get(name)
         return baseline.says if baseline else tables.words(name)
-    return f"{covariate.label}, {covariate.unit}" if covariate.unit not in (None, "1") else covariate.label
+    unit = PLAIN_UNITS.get(covariate.unit or "", covariate.unit)
+    return f"{covariate.label}, {unit}" if unit else covariate.label
 
 
 def _term_label(study: Study, term: str) -> str:
     """The longest covariate name that begins the term gives the label; what follows it is kept as it is."""
-    whole = [name for name in study.covariates if re.match(rf"{re.escape(name)}(?![a-z0-9_])", term)]
+    whole = [name for name in study.covariates if re.match(rf"{re.escape(name)}(?![a-z0-9])", term)]
     if not whole:
         return tables.words(term)
     name = max(whole, key=len)
@@ -81,6 +84,7 @@ def _kaplan_meier(spec: Analysis, result: Answer, study: Study, synthetic: bool,
         risk=result.more.get("risk"),
         labels=group_labels(study, spec.group, curve["group"].unique().cast(pl.String).to_list()),
         outcome=study.endpoints[spec.endpoint].event.replace("_", " "),
+        ticks=spec.horizons,
         since=SINCE,
         note=note,
         synthetic=synthetic,
@@ -94,6 +98,7 @@ def _incidence(spec: Analysis, result: Answer, study: Study, synthetic: bool, no
         figure_id=spec.id,
         title=spec.says,
         labels=group_labels(study, spec.group, groups),
+        ticks=spec.horizons,
         since=SINCE,
         note=note,
         synthetic=synthetic,

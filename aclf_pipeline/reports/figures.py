@@ -19,7 +19,8 @@ from aclf_pipeline.reports import tables
 from aclf_pipeline.reports.canvas import DASHES, FAINT, INK, PALETTE, Figure, Words, finish, sheet, style
 
 EVENT_FREE = "event_free"
-LEFT, RIGHT = 0.2, 0.97
+RIGHT = 0.96
+RISK_BLOCKS = {"at_risk": "At risk", "events_so_far": "Events so far"}
 
 
 def km(
@@ -29,6 +30,7 @@ def km(
     title: str,
     risk: pl.DataFrame | None = None,
     labels: Mapping[str, str] | None = None,
+    ticks: Sequence[float] = (),
     outcome: str = "event",
     since: str = "time zero",
     level: float = 0.95,
@@ -38,31 +40,34 @@ def km(
     """Kaplan-Meier curves with confidence bands and, if `risk` is given, numbers at risk under the axis.
 
     `curve`: one row per (group and) time: time in days, at_risk, events, censored, survival, lower, upper; `group` and
-    `n` are optional. `risk`: (group,) time, at_risk, events_so_far; its times become the ticks of the axis. `labels`
-    renames groups. Null survival is not drawn, a null limit leaves no band. `level` is the confidence level of the
-    limits, for the caption. An empty frame is refused.
+    `n` are optional. `risk`: (group,) time, at_risk, events_so_far; its times become the ticks of the axis, else
+    `ticks` do. `labels` renames groups. Null survival is not drawn, a null limit leaves no band. `level` is the
+    confidence level of the limits, for the caption. An empty frame is refused.
     """
     frame = _named("km", curve, ("time", "at_risk", "events", "censored", "survival"), labels)
     table = None if risk is None or not risk.height else _named("km", risk, ("time", "at_risk"), labels)
     names = frame["group"].unique(maintain_order=True).to_list()
-    below = 0.0 if table is None else 0.2 * (len(names) + 1.6)
-    height = 3.75 + below
+    blocks = [] if table is None else [name for name in RISK_BLOCKS if name in table.columns]
+    below = 0.19 * len(blocks) * (len(names) + 1) + 0.12 * bool(blocks)
+    height = 3.68 + below
+    left = 0.11 if table is None else max(0.14, min(0.42, 0.06 + 0.0092 * max(map(len, names))))
     with style(figure_id):
         made = sheet(height)
-        axis = made.add_axes((LEFT, (0.55 + below) / height, RIGHT - LEFT, 3.0 / height))
+        axis = made.add_axes((left, (0.48 + below) / height, RIGHT - left, 3.0 / height))
         for index, name in enumerate(names):
             _survival_line(axis, frame.filter(pl.col("group") == name), name, index)
-        _day_axis(axis, frame, table, since)
+        _day_axis(axis, frame, ticks if table is None else table["time"].to_list(), since)
         axis.set_ylim(0, 1.02)
         axis.set_ylabel("Survival probability")
         if len(names) > 1:
             axis.legend(loc="lower left")
         if table is not None:
-            strip = made.add_axes((LEFT, 0.06 / height, RIGHT - LEFT, below / height), sharex=axis)
-            _risk_strip(strip, table, names)
+            strip = made.add_axes((left, 0.04 / height, RIGHT - left, (below - 0.08) / height), sharex=axis)
+            _risk_strip(strip, table, names, blocks)
         caption = (
-            f"{title}. N = {tables.count(_persons(frame))}, {outcome} = {tables.count(frame['events'].sum())}. "
-            f"Shaded: {tables.percent(level)} confidence band; ticks: censored. {note}"
+            f"{title}. N = {tables.count(_persons(frame))}, events ({outcome}) = "
+            f"{tables.count(frame['events'].sum())}. Shaded: {tables.threshold(level)} confidence band; "
+            f"ticks: censored. {note}"
         )
         alt = f"Kaplan-Meier curves from {since}. {_spoken_survival(frame, names, outcome)}."
         return finish(made, Words(figure_id, title, caption.strip(), alt, synthetic), curve)
@@ -74,6 +79,7 @@ def cumulative_incidence(
     figure_id: str = "incidence",
     title: str,
     labels: Mapping[str, str] | None = None,
+    ticks: Sequence[float] = (),
     since: str = "time zero",
     level: float = 0.95,
     note: str = "",
@@ -83,7 +89,7 @@ def cumulative_incidence(
 
     `curve`: one row per state (and group) and time: state, time in days, at_risk, events (into that state),
     probability, lower, upper; `group` and `n` are optional. The state of those without any event is not drawn.
-    Null estimates are not drawn, null limits leave no band. An empty frame is refused.
+    Null estimates are not drawn, null limits leave no band. `ticks` are days to mark. An empty frame is refused.
     """
     named = _named("cumulative_incidence", curve, ("state", "time", "at_risk", "events", "probability"), labels)
     frame = named.filter(pl.col("state") != EVENT_FREE)
@@ -91,13 +97,13 @@ def cumulative_incidence(
     several = frame["group"].n_unique() > 1
     with style(figure_id):
         made = sheet(3.75)
-        axis = made.add_axes((LEFT / 1.6, 0.55 / 3.75, RIGHT - LEFT / 1.6, 3.0 / 3.75))
+        axis = made.add_axes((0.11, 0.55 / 3.75, RIGHT - 0.11, 3.0 / 3.75))
         for index, (group, state) in enumerate(series):
             part = frame.filter((pl.col("group") == group) & (pl.col("state") == state))
             _step(
                 axis, part, "probability", f"{tables.words(state)}, {group}" if several else tables.words(state), index
             )
-        _day_axis(axis, frame, None, since)
+        _day_axis(axis, frame, ticks, since)
         top = frame.select(pl.max_horizontal("probability", *_limits(frame)).max()).item() or 1.0
         axis.set_ylim(0, min(1.02, max(0.1, 1.25 * float(top))))
         axis.set_ylabel("Cumulative incidence")
@@ -107,8 +113,8 @@ def cumulative_incidence(
             for state in frame["state"].unique(maintain_order=True)
         )
         caption = (
-            f"{title}. N = {tables.count(_persons(frame))}, {counts}. "
-            f"Shaded: {tables.percent(level)} confidence band. {note}"
+            f"{title}. N = {tables.count(_persons(frame))}, events: {counts}. "
+            f"Shaded: {tables.threshold(level)} confidence band. {note}"
         )
         alt = f"Rising step curves from {since}. {_spoken_incidence(frame, several)}."
         return finish(made, Words(figure_id, title, caption.strip(), alt, synthetic), curve)
@@ -145,12 +151,12 @@ def forest(
         axis.spines["left"].set_visible(False)
         _ratio_axis(axis, rows)
         _beside(axis, -0.95, -0.95, "Factor", bold=True, align="left")
-        _beside(axis, -0.95, 1.03, f"HR ({tables.percent(level)} CI)", bold=True, align="left")
+        _beside(axis, -0.95, 1.03, f"HR ({tables.threshold(level)} CI)", bold=True, align="left")
         _beside(axis, -0.95, 1.92, "p", bold=True, align="right")
         n, events = (coefficients[name].max() for name in ("n", "events"))
         caption = (
             f"{title}. N = {tables.count(n)}, events = {tables.count(events)}. Squares: hazard ratio; lines: "
-            f"{tables.percent(level)} confidence interval. {note}"
+            f"{tables.threshold(level)} confidence interval. {note}"
         ).strip()
         spoken = "; ".join(
             f"{row['label']}: {tables.ratio_interval(row['hr'], row['lower'], row['upper'])}" for row in rows
@@ -216,39 +222,29 @@ def _step(axis: Axes, part: pl.DataFrame, value: str, label: str, index: int) ->
         axis.fill_between(time, lower, upper, step="post", color=colour, alpha=0.16, linewidth=0)
 
 
-def _day_axis(axis: Axes, frame: pl.DataFrame, risk: pl.DataFrame | None, since: str) -> None:
-    """Days from zero; the ticks are the times of the risk table where there is one."""
-    last = max(float(frame["time"].max() or 0), 1.0)  # type: ignore[arg-type]
-    if risk is not None and risk.height:
-        times = sorted(set(risk["time"].to_list()))
-        axis.set_xticks(times)
-        last = max(last, float(times[-1]))
-    axis.set_xlim(0, last)
+def _day_axis(axis: Axes, frame: pl.DataFrame, ticks: Sequence[float], since: str) -> None:
+    """Days from zero to the last time drawn or marked."""
+    marked = sorted({0.0, *map(float, ticks)})
+    if len(marked) > 1:
+        axis.set_xticks(marked)
+    axis.set_xlim(0, max(1.0, marked[-1], *frame["time"].cast(pl.Float64).to_list()))
     axis.set_xlabel(f"Days since {since}")
 
 
-def _risk_strip(strip: Axes, risk: pl.DataFrame, names: Sequence[str]) -> None:
-    """Numbers at risk under the ticks of the curve above, one line per group, events so far in brackets."""
-    strip.set_ylim(len(names) + 0.6, -1)
+def _risk_strip(strip: Axes, risk: pl.DataFrame, names: Sequence[str], blocks: Sequence[str]) -> None:
+    """Counts under the ticks of the curve above: a block for each kind of count, a line in it for each group."""
+    strip.set_ylim(len(blocks) * (len(names) + 1), 0)
     strip.axis("off")
-    bracket = "events_so_far" in risk.columns
-    strip.text(
-        -0.015,
-        -0.5,
-        f"At risk{' (events so far)' if bracket else ''}",
-        transform=strip.get_yaxis_transform(),
-        ha="left",
-    ).set_fontweight("bold")
-    for index, name in enumerate(names):
-        colour = PALETTE[index % len(PALETTE)] if len(names) > 1 else INK
-        strip.text(
-            -0.03, index + 0.5, name, transform=strip.get_yaxis_transform(), ha="right", va="center", color=colour
-        )
-        for row in risk.filter(pl.col("group") == name).iter_rows(named=True):
-            so_far = f" ({tables.count(row['events_so_far'])})" if bracket else ""
-            strip.text(
-                row["time"], index + 0.5, tables.count(row["at_risk"]) + so_far, ha="center", va="center", fontsize=8
-            )
+    beside = strip.get_yaxis_transform()
+    for place, block in enumerate(blocks):
+        top = place * (len(names) + 1)
+        strip.text(0, top + 0.5, RISK_BLOCKS[block], transform=beside, va="center", fontweight="bold", fontsize=8)
+        for index, name in enumerate(names):
+            colour = PALETTE[index % len(PALETTE)] if len(names) > 1 else INK
+            line = top + index + 1.5
+            strip.text(-0.045, line, name, transform=beside, ha="right", va="center", color=colour, fontsize=8)
+            for row in risk.filter(pl.col("group") == name).iter_rows(named=True):
+                strip.text(row["time"], line, tables.count(row[block]), ha="center", va="center", fontsize=8)
 
 
 def _spoken_survival(frame: pl.DataFrame, names: Sequence[str], outcome: str) -> str:

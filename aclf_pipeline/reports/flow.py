@@ -31,14 +31,15 @@ def flow_chart(
     title: str = "Flow of candidates",
     start: str = "Candidates",
     end: str = "Analysed cohort",
-    events: int | None = None,
+    events: tuple[str, int] | None = None,
     note: str = "",
     synthetic: bool = False,
 ) -> Figure:
     """Boxes down the left with those remaining, boxes to the right with those leaving and why.
 
     `attrition`: one row per criterion in order, columns `COLUMNS`. A criterion nobody fails stays in the chart as a
-    line without a new box below it. `events`, if given, is named in the caption. An empty frame is refused.
+    line without a new box below it. `events`, what is counted and how often it happened among those
+    analysed, goes into the caption. An empty frame is refused.
     """
     if not attrition.height:
         raise ValueError("flow_chart: the frame has no row, so there is nothing to draw.")
@@ -66,7 +67,7 @@ def flow_chart(
                 name = end if last else "Remaining"
                 y = _spine_box(axis, y, box, [name, f"n = {tables.count(row['left'])}"], strong=last)
         total, left = rows[0]["entering"], rows[-1]["left"]
-        counted = "" if events is None else f", events = {tables.count(events)}"
+        counted = "" if events is None else f"; {events[0]}: {tables.count(events[1])} events"
         caption = (
             f"{title}. N = {tables.count(total)} candidates, {tables.count(left)} analysed{counted}. In brackets: "
             f"those who fail only this criterion, and those who fail it in any order. {note}"

@@ -48,8 +48,8 @@ def _design(study: Study) -> list[str]:
     which = ORDINALS.get(int(infusions.value), f"{infusions.value}th")  # type: ignore[arg-type]
     return [
         "There is no untreated arm: everybody in the cohort received the cell infusions. An association with "
-        "survival is prognostic among the treated; it is never an effect of the mesenchymal stromal cells, nor evidence "
-        "that a factor changes their effect.",
+        "survival is prognostic among the treated; it is never an effect of the mesenchymal stromal cells, nor "
+        "evidence that a factor changes their effect.",
         f"Time zero is the {which} infusion: every survival figure is conditional on having survived to it and says "
         f"nothing about patients who died before.",
     ]
@@ -82,7 +82,7 @@ def _missing(study: Study, missingness: pl.DataFrame) -> list[str]:
     ]
     if not names:
         return []
-    return [f"Missing in more than {tables.percent(MUCH_MISSING)} of the cohort: {'; '.join(names)}."]
+    return [f"Missing in more than {tables.threshold(MUCH_MISSING)} of the cohort: {'; '.join(names)}."]
 
 
 def _model_size(analysed: Any) -> list[str]:

@@ -60,7 +60,19 @@ def _environment() -> Environment:
     )
     made.filters |= {
         name: getattr(tables, name)
-        for name in ("count", "number", "percent", "p_value", "plain", "words", "n_percent", "few", "rows")
+        for name in (
+            "count",
+            "number",
+            "percent",
+            "p_value",
+            "plain",
+            "words",
+            "n_percent",
+            "few",
+            "rows",
+            "count_rows",
+            "threshold",
+        )
     }
     made.filters |= {"anchor": anchor, "columns": columns, "svg": _svg}
     made.globals |= {"ratio_interval": tables.ratio_interval, "share_interval": tables.share_interval}

@@ -19,7 +19,7 @@ from aclf_pipeline.protocol import Analysis, Study
 from aclf_pipeline.reports import flow, tables
 from aclf_pipeline.reports import page as pages
 from aclf_pipeline.reports.canvas import Figure
-from aclf_pipeline.reports.drawing import SINCE, Answer, draw, group_labels, term_labels, variable_label
+from aclf_pipeline.reports.drawing import SINCE, YES_NO, Answer, draw, group_labels, term_labels, variable_label
 from aclf_pipeline.reports.limits import limitations
 from aclf_pipeline.reports.page import Section
 
@@ -135,14 +135,16 @@ def drawings(context: StudyContext) -> dict[str, Figure]:
     return made
 
 
-def _events(context: StudyContext) -> int | None:
-    """Events of the primary endpoint, from the first analysis of it that counted them."""
-    primary = next((name for name, endpoint in context.study.endpoints.items() if endpoint.primary), None)
+def _events(context: StudyContext) -> tuple[str, int] | None:
+    """Events of the primary endpoint among all analysed, read off a whole-cohort curve that reaches its horizon."""
+    primary = next((endpoint for endpoint in context.study.endpoints.values() if endpoint.primary), None)
     for analysed in context.analyses:
-        if analysed.spec.endpoint == primary and "events" in analysed.results.columns:
-            events = analysed.results["events"].drop_nulls()
-            if len(events) and analysed.spec.kind in ("kaplan_meier", "logrank"):
-                return int(events[0])
+        endpoint = context.study.endpoints[analysed.spec.endpoint]
+        if primary is None or not analysed.table.height or endpoint.event != primary.event:
+            continue
+        end, reach = (one.horizon_days or float("inf") for one in (primary, endpoint))
+        if analysed.spec.kind == "kaplan_meier" and analysed.spec.group is None and reach >= end:
+            return primary.says, int(analysed.table.filter(pl.col("time") <= end)["events"].sum())
     return None
 
 
@@ -201,13 +203,15 @@ def _curve_tables(study: Study, analysed: Analysed) -> Shown:
             "at_risk": row["at_risk"],
             "events": curve.filter((pl.col("group") == row["group"]) & (pl.col("time") <= row["time"]))["events"].sum(),
         }
-        for row in curve.filter(pl.col("time").is_in(list(analysed.spec.horizons))).iter_rows(named=True)
+        for row in curve.filter(
+            pl.col("time").cast(pl.Float64).is_in([float(day) for day in analysed.spec.horizons])
+        ).iter_rows(named=True)
     ]
     columns = [
         ("group", "Group", ""), ("day", f"Days since {SINCE}", "num"), ("survival", "Survival (CI)", "num"),
         ("at_risk", "At risk", "num"), ("events", "Events so far", "num"),
     ]  # fmt: skip
-    shown: Shown = [("Survival at the horizons of the plan", columns, rows)] if rows else []
+    shown: Shown = [("Survival at the horizons of the plan", _without_lone_group(columns, rows), rows)] if rows else []
     medians = _results(analysed, "median_days")
     if medians:
         labels = group_labels(study, analysed.spec.group, [row["group"] for row in medians])
@@ -228,7 +232,7 @@ def _curve_tables(study: Study, analysed: Analysed) -> Shown:
             ("n", "N", "num"),
             ("events", "Events", "num"),
         ]
-        shown.append(("Median survival", heads, named))
+        shown.append(("Median survival", _without_lone_group(heads, named), named))
     return shown
 
 
@@ -258,7 +262,7 @@ def _logrank_tables(study: Study, analysed: Analysed) -> Shown:
 def _incidence_tables(study: Study, analysed: Analysed) -> Shown:
     """Cumulative incidence of each event at each horizon."""
     frame = _named(study, analysed, analysed.table)
-    at = frame.filter(pl.col("time").is_in(list(analysed.spec.horizons)))
+    at = frame.filter(pl.col("time").cast(pl.Float64).is_in([float(day) for day in analysed.spec.horizons]))
     rows = [
         row
         | {
@@ -272,7 +276,13 @@ def _incidence_tables(study: Study, analysed: Analysed) -> Shown:
         ("group", "Group", ""), ("state", "State", ""), ("day", f"Days since {SINCE}", "num"),
         ("share", "Probability (CI)", "num"), ("at_risk", "At risk", "num"),
     ]  # fmt: skip
-    return [("Probability of each state at the horizons of the plan", columns, rows)] if rows else []
+    heads = _without_lone_group(columns, rows)
+    return [("Probability of each state at the horizons of the plan", heads, rows)] if rows else []
+
+
+def _without_lone_group(columns: list[tuple[str, str, str]], rows: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """The columns without the group where there is none."""
+    return columns[1:] if {row["group"] for row in rows} == {"All"} else columns
 
 
 def _cox_tables(study: Study, analysed: Analysed) -> Shown:
@@ -317,7 +327,10 @@ def _table_one(study: Study, analysed: Analysed) -> Shown:
     rows: dict[tuple[str, str | None], dict[str, Any]] = {}
     for row in tables.rows(frame, "level", "group", "missing"):
         key = (row["variable"], row["level"])
-        line = rows.setdefault(key, {"variable": variable_label(study, row["variable"]), "level": row["level"]})
+        first = not any(variable == row["variable"] for variable, _ in rows)
+        name = variable_label(study, row["variable"]) if first else ""
+        level = YES_NO.get(row["level"], row["level"]) or ""
+        line = rows.setdefault(key, {"variable": name, "level": level})
         group = row["group"] if grouped else "all"
         line[f"value:{group}"] = row["value_text"]
         line[f"missing:{group}"] = row["missing"]

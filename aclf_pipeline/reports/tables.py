@@ -32,6 +32,11 @@ def count(value: Any) -> str:
     return f"{int(value):,}" if known(value) else MISSING
 
 
+def count_rows(value: Any) -> str:
+    """'1 row', '1,204 rows'."""
+    return f"{count(value)} row" if value == 1 else f"{count(value)} rows"
+
+
 def number(value: Any, digits: int = 3) -> str:
     """A number to so many significant digits, without exponent for everyday sizes."""
     if not known(value):
@@ -55,8 +60,12 @@ def percent(share: Any, places: int = 1) -> str:
         return f"<{smallest:.{places}f} %"
     if 100 - smallest / 2 < value < 100:
         return f">{100 - smallest:.{places}f} %"
-    text = f"{value:.{places}f}"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+    return f"{value:.{places}f} %"
+
+
+def threshold(share: Any) -> str:
+    """A share that somebody chose, such as a tolerance or a confidence level: as short as it was chosen."""
+    return f"{100 * float(share):.6g} %" if known(share) else MISSING
 
 
 def n_percent(n: Any, total: Any) -> str:
@@ -96,12 +105,13 @@ def ratio(value: Any, places: int = 2) -> str:
 
 
 def ratio_interval(value: Any, lower: Any, upper: Any) -> str:
-    """'1.23 (1.01–1.50)'; as many as four decimals where two would write both limits alike; no limit, a dash."""
+    """'1.23 (1.01–1.50)'; as many as four decimals where two would put a limit on 1 that is not."""
     if not known(value):
         return MISSING
     if not known(lower) or not known(upper):
         return f"{ratio(value)} ({MISSING})"
-    places = next((p for p in (2, 3) if round(lower, p) != round(upper, p)), 4)
+    near = next((places for places in (2, 3) if 1 not in (round(lower, places), round(upper, places))), 4)
+    places = 2 if 1 in (lower, upper) else near
     return f"{ratio(value, places)} ({ratio(lower, places)}–{ratio(upper, places)})"
 
 
@@ -133,7 +143,7 @@ def plain(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, list | tuple | pl.Series):
         return ", ".join(plain(item) for item in value)
-    return MISSING if value is None or value == "" else str(value)
+    return MISSING if value is None else str(value)
 
 
 def words(name: Any) -> str:

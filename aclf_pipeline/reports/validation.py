@@ -39,6 +39,7 @@ CHECKS = (
     "passed",
     "blocking",
 )
+OPTIONAL = ("waived_rows", "notes")
 RULES = ("rule_id", "table_name", "says", "category", "action", "tolerate", "because", "fix", "condition")
 VIOLATIONS = ("rule_id", "patient", "observed", "file", "line", "sheet")
 MARKS = {
@@ -59,11 +60,12 @@ def _none() -> pl.DataFrame:
 class ValidationContext:
     """One refresh as the gate left it. Frames a refresh has nothing for stay empty.
 
-    checks: the rows of quality.checks of this refresh. rules: `RULES`, one row per rule (see `rules_frame`).
-    violations: `VIOLATIONS`, examples; at most `SAMPLE` a rule are shown. by_file: rule_id, file, rows.
-    files, file_problems, batches: as in the ledger. superseded: table_name, reason, rows. receipts: rule_id,
-    table_name, column_name, rows. quarantine: table_name, rows. history: refresh_id, started_at, rule_id,
-    failing_rows. expectations: id, says, table, severity, passed, observed. contracts: table, problem.
+    checks: the rows of quality.checks of this refresh; waived_rows and notes are shown if there. rules: `RULES`, one
+    row per rule (see `rules_frame`). violations: `VIOLATIONS`, examples; at most `SAMPLE` a rule are shown. by_file:
+    rule_id, file, rows. files, file_problems, batches: as in the ledger. superseded: table_name, reason, rows.
+    receipts: rule_id, table_name, column_name, rows. quarantine: table_name, rows. history: refresh_id, started_at,
+    rule_id, failing_rows. expectations: id, says, table, severity, passed, observed, and expected if there.
+    contracts: table, problem.
     """
 
     source: str
@@ -126,13 +128,14 @@ def page(context: ValidationContext) -> str:
         matrix=_matrix(rules),
         counts={state: sum(rule["state"] == state for rule in rules) for state in MARKS},
         marks=MARKS,
+        most=SAMPLE,
         expectations=_marked(context.expectations),
     )
 
 
 def _rules(context: ValidationContext) -> list[dict[str, Any]]:
     """Every rule and every check once, worst first, then by table and name."""
-    checks = {row["rule_id"]: row for row in tables.rows(context.checks, *CHECKS, "seconds")}
+    checks = {row["rule_id"]: row for row in tables.rows(context.checks, *OPTIONAL)}
     known = {row["rule_id"]: row for row in tables.rows(context.rules, *RULES)}
     samples = _samples(context.violations)
     files = _by_rule(context.by_file)
@@ -140,7 +143,7 @@ def _rules(context: ValidationContext) -> list[dict[str, Any]]:
     found = []
     for rule_id in known | checks:
         check = checks.get(rule_id)
-        rule = dict.fromkeys((*CHECKS, *RULES)) | known.get(rule_id, {}) | (check or {})
+        rule = dict.fromkeys((*CHECKS, *OPTIONAL, *RULES)) | known.get(rule_id, {}) | (check or {})
         rule["state"] = _state(check)
         rule["sample"] = samples.get(rule_id, [])
         rule["files"] = sorted(files.get(rule_id, []), key=lambda row: (-row["rows"], str(row["file"])))[:SAMPLE]
@@ -237,7 +240,7 @@ def _cell(rules: list[dict[str, Any]], name: str, category: str) -> dict[str, An
 def _marked(expectations: pl.DataFrame) -> list[dict[str, Any]]:
     """Expectations with the mark of their outcome, failed first."""
     rows = []
-    for row in tables.rows(expectations):
+    for row in tables.rows(expectations, "expected"):
         state = "passed" if row["passed"] else ("blocks" if row["severity"] == "block" else "warning")
         rows.append(row | {"state": state})
     return sorted(rows, key=lambda row: (row["passed"], str(row["table"]), str(row["id"])))
