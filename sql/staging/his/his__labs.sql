@@ -81,8 +81,7 @@ cleaned as (
 ),
 
 texts as (
-    select distinct value_text from cleaned
-    where value_text is not null
+    select distinct trim(结果, ' 　') as value_text from results
 ),
 
 plain_texts as (
