@@ -16,6 +16,8 @@ from typing import Any
 import polars as pl
 
 MISSING = "–"
+PERCENT = "\u00a0%"
+"""The sign with a blank that no line breaks at."""
 FEW = 20
 """Below this denominator a percentage suggests a precision that is not there; both counts are written instead."""
 
@@ -57,15 +59,15 @@ def percent(share: Any, places: int = 1) -> str:
     smallest = 10.0**-places
     value = 100.0 * float(share)
     if 0 < value < smallest / 2:
-        return f"<{smallest:.{places}f} %"
+        return f"<{smallest:.{places}f}{PERCENT}"
     if 100 - smallest / 2 < value < 100:
-        return f">{100 - smallest:.{places}f} %"
-    return f"{value:.{places}f} %"
+        return f">{100 - smallest:.{places}f}{PERCENT}"
+    return f"{value:.{places}f}{PERCENT}"
 
 
 def threshold(share: Any) -> str:
     """A share that somebody chose, such as a tolerance or a confidence level: as short as it was chosen."""
-    return f"{100 * float(share):.6g} %" if known(share) else MISSING
+    return f"{100 * float(share):.6g}{PERCENT}" if known(share) else MISSING
 
 
 def n_percent(n: Any, total: Any) -> str:
@@ -121,7 +123,7 @@ def share_interval(value: Any, lower: Any, upper: Any) -> str:
         return MISSING
     if not known(lower) or not known(upper):
         return percent(value)
-    return f"{percent(value)} ({percent(lower).removesuffix(' %')}–{percent(upper)})"
+    return f"{percent(value)} ({percent(lower).removesuffix(PERCENT)}–{percent(upper)})"
 
 
 def median_iqr(median: Any, low: Any, high: Any) -> str:
