@@ -59,6 +59,23 @@ DDL = (
 """Statements that create what is not there yet."""
 
 
+REJECTS = {
+    "_row_id": pl.Int64,
+    "raw_table": pl.String,
+    "rule_id": pl.String,
+    "reason": pl.String,
+    "pieces": pl.Int32,
+}
+RECEIPTS = {
+    "_row_id": pl.Int64,
+    "table_name": pl.String,
+    "column_name": pl.String,
+    "rule_id": pl.String,
+    "seen": pl.String,
+    "became": pl.String,
+}
+
+
 @dataclass(frozen=True)
 class FileEntry:
     """One line of `quality.files`: a file that was loaded, or one known already (`same_content`, `same_as`)."""
@@ -147,15 +164,64 @@ def order_batches(wh: Warehouse, source: str, names: Sequence[str]) -> None:
         wh.execute("update quality.files set batch_seq = ? where source = ? and batch = ?", [seq, source, name])
 
 
+def batch_seqs(wh: Warehouse, source: str) -> dict[str, int]:
+    """Batch → its number in the order, for loaded batches."""
+    return dict(wh.rows("select batch, seq from quality.batches where source = ? and seq is not null", [source]))
+
+
+def write_problems(
+    wh: Warehouse,
+    source: str,
+    batch: str,
+    problems: Sequence[tuple[str | None, int | None, str, str, str, str]],
+    *,
+    only_rule: str | None = None,
+) -> None:
+    """Replace the problems of a batch (of one rule only, when given): path, line, rule, message, advice, action."""
+    wh.execute(
+        "delete from quality.file_problems where source = $source and batch = $batch"
+        " and ($rule is null or rule_id = $rule)",
+        {"source": source, "batch": batch, "rule": only_rule},
+    )
+    for path, line, rule_id, message, advice, action in problems:
+        wh.execute(
+            "insert into quality.file_problems (source, batch, path, line, rule_id, message, advice, action)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [source, batch, path, line, rule_id, message, advice, action],
+        )
+
+
+def write_rejects(wh: Warehouse, frame: pl.DataFrame) -> None:
+    """Add records that are no rows (columns as `REJECTS`)."""
+    if frame.height:
+        wh.append("quality.rejects", frame)
+
+
+def write_receipts(wh: Warehouse, frame: pl.DataFrame) -> None:
+    """Add repairs (columns as `RECEIPTS`)."""
+    if frame.height:
+        wh.append("quality.receipts", frame)
+
+
 def forget_batch(wh: Warehouse, source: str, batch: str) -> None:
-    """Remove everything a replaced batch left: raw rows, files, rejects, receipts, problems."""
-    of_batch = "select file_id from quality.files where source = $source and batch = $batch"
+    """Remove everything a replaced batch left: raw rows, files, rejects, receipts, problems.
+
+    A later batch that had sent one of its files again is removed too: that file must be loaded from there.
+    """
     given = {"source": source, "batch": batch}
+    of_batch = "select file_id from quality.files where source = $source and batch = $batch"
+    leaning = wh.rows(
+        "select distinct batch from quality.files"
+        f" where source = $source and batch <> $batch and same_as in ({of_batch})",
+        given,
+    )
     tables = wh.rows("select distinct raw_table from quality.files where source = $source and batch = $batch", given)
     for table in [*(name for (name,) in tables), "quality.rejects", "quality.receipts"]:
         wh.execute(f"delete from {table} where row_file(_row_id) in ({of_batch})", given)
     for table in ("quality.files", "quality.file_problems", "quality.batches"):
         wh.execute(f"delete from {table} where source = $source and batch = $batch", given)
+    for (other,) in leaning:
+        forget_batch(wh, source, other)
 
 
 def begin_refresh(

@@ -1,0 +1,272 @@
+"""Direct identifiers stop here: hashed under a secret key, reduced to month and year, redacted, or dropped.
+
+Pseudonyms are HMAC-SHA256 (RFC 2104) of `<identifier>:<normalised value>`, the first 16 hexadecimal digits, behind a
+letter for the kind of identifier. Facts that only the clear text shows are taken before it is gone. Each distinct value
+is treated once, so the cost does not grow with the rows.
+
+What does not belong here: which column is of which class (source.yaml) and what redaction looks for (`redaction`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import stat
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from aclf_pipeline.errors import UserError
+from aclf_pipeline.warehouse.findings import Finding, RefusedError
+from aclf_pipeline.warehouse.headers import Layout
+from aclf_pipeline.warehouse.redaction import Known, Redactor
+from aclf_pipeline.warehouse.sources import PREFIXES, Column, Source
+
+KEY_BYTES = 32
+_DIGITS = 16
+_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_CHECKS = "10X98765432"
+_SCIENTIFIC = re.compile(r"\d(?:\.\d+)?E\+?\d+")
+_LOST_DIGITS = re.compile(r"\d{15}000")
+_DAMAGE = re.compile("[?？\ufffd]")
+_DATE = re.compile(
+    r"(?:(?P<y1>\d{4})[-/.](?P<m1>\d{1,2})[-/.](?P<d1>\d{1,2})(?:[ T].*)?"
+    r"|(?P<y2>\d{4})年(?P<m2>\d{1,2})月(?P<d2>\d{1,2})日"
+    r"|(?P<y3>\d{4})(?P<m3>\d{2})(?P<d3>\d{2}))"
+)
+_SERIAL = re.compile(r"\d{3,5}")
+_EXCEL_DAY_0 = date(1899, 12, 30)
+_FIRST_BIRTH = date(1900, 1, 2)
+
+
+class PseudonymKey:
+    """The secret behind all pseudonyms. Whoever has it can link persons, so only its owner may read its file."""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) != KEY_BYTES:
+            raise UserError(f"pseudonym key: it has {len(secret)} bytes, and must have {KEY_BYTES}")
+        self._secret = secret
+
+    def __repr__(self) -> str:
+        return "PseudonymKey(…)"
+
+    @classmethod
+    def load(cls, path: Path) -> PseudonymKey:
+        """Read the key file; create it with a random key, readable by its owner only, when there is none."""
+        path = Path(path)
+        try:
+            handle = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return cls._create(path)
+        with os.fdopen(handle, "rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & 0o077:
+                raise UserError(
+                    f"pseudonym key: others can read '{path}' (mode {mode:04o}). Run: chmod 600 '{path}'. If somebody"
+                    " may have read it, the pseudonyms are no longer secret: start anew with a new key."
+                )
+            return cls(file.read())
+
+    @classmethod
+    def _create(cls, path: Path) -> PseudonymKey:
+        secret = secrets.token_bytes(KEY_BYTES)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(secret)
+        return cls(secret)
+
+    def pseudonym(self, identifier: str, normalised: str) -> str:
+        """The pseudonym of a normalised value, e.g. `R` and 16 hexadecimal digits for a record number."""
+        digest = hmac.digest(self._secret, f"{identifier}:{normalised}".encode(), hashlib.sha256).hex()
+        return PREFIXES.get(identifier, identifier[:1].upper()) + digest[:_DIGITS]
+
+
+@dataclass
+class Protected:
+    """Cells fit to be stored, and redactions: (row in the frame, column, what was seen)."""
+
+    frame: pl.DataFrame
+    redactions: list[tuple[int, str, str]] = field(default_factory=list)
+
+
+class Privacy:
+    """Applies the privacy classes of a source. Keeps names in memory, for redaction, as long as it lives."""
+
+    def __init__(self, source: Source, key: PseudonymKey, known_records: set[str] | None = None) -> None:
+        self._source, self._key = source, key
+        self._known = Known(records=set(known_records or ()))
+
+    def is_sound_key(self, layout: Layout) -> Callable[[list[str]], bool]:
+        """A test of a record's fields: every record number in it is blank or of the right form."""
+        sound = []
+        for column in layout.form.columns:
+            pattern = self._source.identifiers[column.as_].pattern if column.as_ else None
+            if column.as_ == "record_number" and pattern and column.name in layout.places:
+                sound.append((layout.places[column.name], re.compile(pattern)))
+        return lambda fields: all(
+            self._is_blank(fields[at]) or pattern.fullmatch(normalise(fields[at])) for at, pattern in sound
+        )
+
+    def names_in(self, text: str) -> bool:
+        """Whether a text, cut at blanks, dots and underscores, holds a name met so far."""
+        return any(part in self._known.names for part in re.split(r"[\s_.\-()（）]+", text))
+
+    def protect(self, cells: pl.DataFrame, layout: Layout) -> Protected:
+        """The cells as they may be stored: one column per stored column of the form, by its name, all text.
+
+        `cells` has column str(i) for place i of the header. Listed columns that are absent are null. Raises
+        RefusedError (`excel_id_scientific`) when identifiers were destroyed by a spreadsheet.
+        """
+        columns = layout.form.columns
+        present = {c.name: cells.get_column(str(layout.places[c.name])) for c in columns if c.name in layout.places}
+        for column in columns:
+            if column.name in present:
+                self._learn(column, present[column.name])
+        stored: dict[str, pl.Series | pl.Expr] = {}
+        redactions: list[tuple[int, str, str]] = []
+        for column in columns:
+            values = present.get(column.name)
+            if values is None:
+                stored |= {name: pl.lit(None, dtype=pl.String) for name in column.stored}
+            elif column.phi == "F":
+                stored[column.name], found = self._redacted(values)
+                redactions += [(row, column.name, seen) for row, seen in found]
+            elif column.phi in ("K", "Q"):
+                stored |= self._reduced(column, values)
+            elif column.phi != "D":
+                stored[column.name] = values
+        frame = cells.select([(e if isinstance(e, pl.Expr) else pl.lit(e)).alias(n) for n, e in stored.items()])
+        return Protected(frame, redactions)
+
+    def _is_blank(self, value: str | None) -> bool:
+        return value is None or normalise(value) in self._source.blank_texts
+
+    def _learn(self, column: Column, values: pl.Series) -> None:
+        """Remember names and record numbers for redaction; refuse identifiers that lost their digits."""
+        if column.phi not in ("K", "D"):
+            return
+        distinct = [normalise(v) for v in values.unique() if v is not None and not self._is_blank(v)]
+        if column.as_ == "record_number":
+            self._known.records |= {self._key.pseudonym("record_number", self._padded(v)[0]) for v in distinct}
+        elif column.as_ != "national_id":
+            self._known.add_names(distinct, is_patient=column.as_ == "name")
+        if column.phi == "K" and column.as_ != "name":
+            _refuse_lost_digits(column, values, distinct)
+
+    def _padded(self, value: str) -> tuple[str, bool]:
+        """A number padded with the zeros a spreadsheet took away, and whether it had to be."""
+        pad = self._source.identifiers["record_number"].pad
+        if pad is None or len(value) >= pad or not value.isascii() or not value.isdigit():
+            return value, False
+        return value.zfill(pad), True
+
+    def _redacted(self, values: pl.Series) -> tuple[pl.Series, list[tuple[int, str]]]:
+        texts = [text for text in values.unique() if text]
+        changed = Redactor(self._known, self._key).redact(texts)
+        if not changed:
+            return values, []
+        became = values.replace({text: redaction.text for text, redaction in changed.items()})
+        rows = values.is_in(list(changed)).arg_true()
+        return became, [(row, changed[values[row]].seen) for row in rows]
+
+    def _reduced(self, column: Column, values: pl.Series) -> dict[str, pl.Series]:
+        """Pseudonym or month, and what goes with it, of each distinct value."""
+        distinct = [value for value in values.unique() if value is not None]
+        answers = {value: self._answer(column, value) for value in distinct}
+        return {
+            name: values.replace_strict({v: answer[place] for v, answer in answers.items()}, return_dtype=pl.String)
+            if answers
+            else values
+            for place, name in enumerate(column.stored)
+        }
+
+    def _answer(self, column: Column, value: str) -> tuple[str | None, ...]:
+        if self._is_blank(value):
+            return (None,) * len(column.stored)
+        if column.phi == "Q":
+            month = birth_month(value)
+            return (month, None if month else "impossible")
+        identifier, clear = str(column.as_), normalise(value)
+        if identifier == "national_id":
+            clear, facts = national_id_facts(clear)
+            return (self._key.pseudonym(identifier, clear), *facts)
+        if identifier == "record_number":
+            clear, padded = self._padded(clear)
+            return (self._key.pseudonym(identifier, clear), "true" if padded else None)
+        if identifier == "name":
+            return (self._key.pseudonym(identifier, clear), "true" if _DAMAGE.search(value) else None)
+        return (self._key.pseudonym(identifier, clear),)
+
+
+def normalise(value: str) -> str:
+    """An identifier in the form in which it is compared: NFKC, no blanks, capital letters."""
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", value)).upper()
+
+
+def national_id_facts(number: str) -> tuple[str, tuple[str, str | None, str | None]]:
+    """An identity number in its 18-place form, and (valid, birth month, sex) as texts.
+
+    GB 11643-1999: 17 digits and a check character by ISO 7064 MOD 11-2; digits 7 to 14 the birth date, digit 17 odd for
+    male. A number of 15 digits (first generation) has no check character: it gets `19` after its sixth digit, and the
+    check character. An invalid number gives no month and no sex.
+    """
+    if re.fullmatch(r"\d{15}", number):
+        number = number[:6] + "19" + number[6:]
+        number += check_character(number)
+    if not re.fullmatch(r"\d{17}[\dX]", number) or check_character(number[:17]) != number[17]:
+        return number, ("false", None, None)
+    try:
+        born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    except ValueError:
+        return number, ("false", None, None)
+    return number, ("true", f"{born:%Y-%m}", "male" if int(number[16]) % 2 else "female")
+
+
+def check_character(seventeen: str) -> str:
+    """The check character of 17 digits, ISO 7064 MOD 11-2 with the weights of GB 11643-1999."""
+    return _CHECKS[sum(int(digit) * weight for digit, weight in zip(seventeen, _WEIGHTS, strict=True)) % 11]
+
+
+def birth_month(value: str) -> str | None:
+    """`YYYY-MM` of a birth date in a listed form; None when it is in none, is no day of the calendar, or before 1900.
+
+    Forms: YYYY-MM-DD, YYYY/M/D, YYYYMMDD, YYYY年M月D日 and the day number of a spreadsheet (1900 system).
+    """
+    text = unicodedata.normalize("NFKC", value).strip()
+    try:
+        if _SERIAL.fullmatch(text):
+            day = _EXCEL_DAY_0 + timedelta(days=int(text))
+        elif found := _DATE.fullmatch(text):
+            year, month, number = (int(part) for part in found.groups() if part is not None)
+            day = date(year, month, number)
+        else:
+            return None
+    except ValueError:
+        return None
+    return f"{day:%Y-%m}" if day >= _FIRST_BIRTH else None
+
+
+def _refuse_lost_digits(column: Column, values: pl.Series, distinct: list[str]) -> None:
+    """A spreadsheet keeps 15 digits of a number: the rest is lost, and no pseudonym of such a number means anything."""
+    lost = {value for value in distinct if _SCIENTIFIC.fullmatch(value)}
+    if column.as_ == "national_id":
+        long = [value for value in distinct if len(value) == 18]
+        if len(long) > 1 and all(_LOST_DIGITS.fullmatch(value) for value in long):
+            lost |= set(long)
+    if lost:
+        rows = sum(1 for value in values if value is not None and normalise(value) in lost)
+        raise RefusedError(
+            Finding(
+                "excel_id_scientific",
+                f"Column '{column.name}': {rows} values were cut to 15 digits by a spreadsheet and cannot be recovered",
+                "Export the file again without opening it in a spreadsheet, and deliver the batch as _r<N>.",
+            )
+        )
