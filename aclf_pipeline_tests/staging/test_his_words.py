@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import polars as pl
 import pytest
 
+from aclf_pipeline.contracts import KINDS, facts
 from aclf_pipeline_tests.staging.hospital import Hospital, stage_cells
 
 
@@ -357,3 +359,23 @@ def test_a_household_register_gives_only_the_last_possible_day() -> None:
         ("hospital_record", died, died, "day"),
         ("disease_control", died, died, "day"),
     ]
+
+
+def test_a_damaged_name_links_nobody() -> None:
+    hospital = Hospital()
+    hospital.deliver("front_page_2011", [{"BAH": "R1", "ZYCS": "1", "XM": "M1", "XM__damaged": "true"}])
+    hospital.deliver("cell_infusions", [{"病案号": "R1", "姓名": "M1", "姓名__damaged": "true"}])
+    hospital.deliver("death_notices", [{"病案号": "R1", "姓名": "M1", "姓名__damaged": "true"}])
+    for kind in ("patients", "infusions", "deaths"):
+        assert hospital.stage(kind).select("name_id", "unparsed").rows() == [(None, "name_id")], kind
+
+
+def test_a_corrected_assessment_shares_an_identity_even_when_every_answer_changed() -> None:
+    hospital = Hospital()
+    hospital.deliver(
+        "progress_assessments", [{"病案号": "R1", "评估号": "PG1", "腹水": text} for text in ("少量", "大量")]
+    )
+    frame = hospital.stage("assessments")
+    identity = facts(KINDS["assessments"])["identity"]
+    shared = frame.group_by(identity).len().filter(pl.col("len") == 2)
+    assert shared.select("item", "value_code").rows() == [("note", "note")]

@@ -1,5 +1,6 @@
 -- Structured progress assessments, unpivoted: one row for each filled cell, one for each value of a list, and always
--- one `note`, so that an assessment without any answer still stands as evidence of its time and occasion.
+-- one `note`, so that an assessment without any answer still stands as evidence of its time and occasion. The code of
+-- a note is the same for all: by it a corrected assessment is known even when every answer changed.
 -- A range of encephalopathy grades counts as its upper bound; months and years are intervals, never a mid-point.
 -- A day before 1950, before the birth month or after the batch is left out and named in `unparsed`.
 -- one row per assessed item (one per listed value for lists)
@@ -309,7 +310,10 @@ select
     coalesce(type_read, if(type_text is null, null, 'other')) as assessment_type,
     item,
     value_text,
-    if(is_impossible, null, value_code) as value_code,
+    case
+        when item = 'note' then 'note'
+        when not is_impossible then value_code
+    end as value_code,
     value,
     is_range,
     if(is_impossible, null, first_on) as from_on,

@@ -28,7 +28,8 @@ cleaned as (
         _row_id,
         病案号 as patient_id,
         身份证号 as national_id,
-        姓名 as name_id,
+        if(coalesce(cast(姓名__damaged as boolean), false), null, 姓名) as name_id,
+        coalesce(cast(姓名__damaged as boolean), false) as is_name_damaged,
         if(cast(身份证号__valid as boolean), 身份证号__birth_month, null) as birth_text,
         if(trim(登记号, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(登记号, ' 　')) as notice_id,
         if(trim(死亡日期, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(死亡日期, ' 　')) as died_text,
@@ -93,6 +94,7 @@ select
     nullif(
         concat_ws(
             ',',
+            if(is_name_damaged, 'name_id', null),
             if(has_died and died_on is null, 'died_to', null),
             if(place_text is not null and place is null, 'place', null),
             if(cause_text is not null and cause_code is null, 'cause_code', null),

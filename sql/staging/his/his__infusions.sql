@@ -27,7 +27,8 @@ cells as (
     select
         _row_id,
         病案号 as patient_id,
-        姓名 as name_id,
+        if(coalesce(cast(姓名__damaged as boolean), false), null, 姓名) as name_id,
+        coalesce(cast(姓名__damaged as boolean), false) as is_name_damaged,
         trim(性别, ' 　') as sex_cell,
         trim(年龄, ' 　') as age_cell,
         trim(诊断, ' 　') as diagnosis_cell,
@@ -53,6 +54,7 @@ cleaned as (
         _row_id,
         patient_id,
         name_id,
+        is_name_damaged,
         if(sex_cell in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, sex_cell) as sex_text,
         if(age_cell in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, age_cell) as age_text,
         if(diagnosis_cell in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, diagnosis_cell) as diagnosis_text,
@@ -153,6 +155,7 @@ select
     nullif(
         concat_ws(
             ',',
+            if(is_name_damaged, 'name_id', null),
             if(sex_text is not null and sex_stated is null, 'sex_stated', null),
             if(age_text is not null and age_years_stated is null, 'age_years_stated', null),
             if(weight_text is not null and weight_kg is null, 'weight_kg', null),

@@ -1,4 +1,5 @@
 -- Patients as the front page states them: pseudonyms, sex, birth month, and what the identity number encodes.
+-- A name with a character lost on its way is left out, so that nothing is linked by it, and named in `unparsed`.
 -- A birth month that is no month, before 1900 or after the admission is left out and named in `unparsed`.
 -- one row per delivered front page
 with pages_2011 as (
@@ -26,7 +27,8 @@ cleaned as (
         _row_id,
         form,
         bah as patient_id,
-        xm as name_id,
+        xm as name_hash,
+        coalesce(cast(xm__damaged as boolean), false) as is_name_damaged,
         sfzh as national_id,
         cast(sfzh__valid as boolean) as national_id_valid,
         sfzh__birth_month as encoded_birth_month,
@@ -69,13 +71,14 @@ select
     national_id_valid,
     national_id_birth_month,
     if(encoded_sex in ('male', 'female'), encoded_sex, null) as national_id_sex,
-    name_id,
+    if(is_name_damaged, null, name_hash) as name_id,
     coalesce(sex_read, 'unknown') as sex,
     if(is_impossible, null, birth_read) as birth_month,
     nullif(
         concat_ws(
             ',',
             if(stay_text is not null and stay_no is null, 'stay_id', null),
+            if(is_name_damaged, 'name_id', null),
             if(sex_text is not null and sex_read is null, 'sex', null),
             if(is_impossible or birth_problem is not null, 'birth_month', null)
         ),
