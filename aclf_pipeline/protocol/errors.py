@@ -1,0 +1,26 @@
+"""What a reader of the pages is told: every problem at once, in plain words, with the likeliest right word.
+
+What does not belong here: finding the problems.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class ProtocolError(Exception):
+    """The pages cannot be used. `problems` holds one sentence per problem, in the order of the pages."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems: list[str] = list(problems)
+        count = len(self.problems)
+        head = "The protocol has a problem:" if count == 1 else f"The protocol has {count} problems:"
+        super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """The end of a sentence: ` Did you mean 'x'?`, or nothing when no known word resembles `word`."""
+    options = sorted(set(known))
+    near = difflib.get_close_matches(str(word), options, n=1, cutoff=0.6)
+    return f" Did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,187 @@
+"""`load_protocol`: every page of a study, read, typed, cross-checked, frozen; or one error with all that is wrong.
+
+What does not belong here: checks that need the contracts (proofread.py), and anything done with the pages.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from aclf_pipeline.protocol.digest import digest_of
+from aclf_pipeline.protocol.errors import ProtocolError, did_you_mean
+from aclf_pipeline.protocol.models import Analyte, Code, Definition, Frozen, Rule, Stanza, Waiver
+from aclf_pipeline.protocol.pages import one_stanza, read_codelist, read_yaml, stanzas_by_name, stanzas_in_order
+from aclf_pipeline.protocol.study import Analysis, Baseline, Covariate, Endpoint, Parameter, Study
+
+S = TypeVar("S", bound=Stanza)
+
+
+class Protocol(BaseModel):
+    """All pages that hold for one study. `digest` names their content; two equal digests mean equal pages."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    analytes: Frozen[Analyte]
+    definitions: Frozen[Definition]
+    rules: Frozen[Rule]
+    waivers: tuple[Waiver, ...]
+    codelists: Frozen[tuple[Code, ...]]
+    study: Study
+    analysis: tuple[Analysis, ...]
+    digest: str
+
+    def rules_for(self, table: str, source: str | None = None) -> list[Rule]:
+        """The rules of one table, in the order of the page, for a source (default: the study's)."""
+        asked = source or self.study.source
+        return [rule for rule in self.rules.values() if rule.table == table and rule.applies_to(asked)]
+
+
+def load_protocol(folder: Path, study: str) -> Protocol:
+    """Read all pages of a study.
+
+    Raises `ProtocolError` with every problem of every page at once; never a trace for a misprint.
+    """
+    folder = Path(folder)
+    if study not in (known := studies(folder)):
+        raise ProtocolError([f"study '{study}' has no folder under studies/.{_or_one_of(study, known)}"])
+    problems: list[str] = []
+    raw: dict[str, Any] = {}
+    for page in ("analytes.yaml", "definitions.yaml", "rules.yaml", "waivers.yaml"):
+        raw[page] = read_yaml(folder, page, problems)
+    study_page, plan_page = f"studies/{study}/study.yaml", f"studies/{study}/analysis.yaml"
+    raw[study_page], raw[plan_page] = read_yaml(folder, study_page, problems), read_yaml(folder, plan_page, problems)
+
+    analytes = stanzas_by_name("analytes.yaml", raw["analytes.yaml"], Analyte, problems)
+    definitions = stanzas_by_name("definitions.yaml", raw["definitions.yaml"], Definition, problems)
+    rules = stanzas_in_order("rules.yaml", raw["rules.yaml"], Rule, problems)
+    waivers = stanzas_in_order("waivers.yaml", raw["waivers.yaml"], Waiver, problems)
+    codelists = {path.stem: tuple(read_codelist(path, problems)) for path in sorted(folder.glob("codelists/*.csv"))}
+    the_study = _study(study_page, raw[study_page], problems)
+    plan = stanzas_in_order(plan_page, raw[plan_page], Analysis, problems)
+
+    problems += _shared_loinc(analytes.values())
+    problems += _twice("rules.yaml", [rule.id for rule in rules])
+    problems += _twice(plan_page, [stanza.id for stanza in plan])
+    if raw["rules.yaml"] is not None:
+        problems += _waived_rules(waivers, [str(body.get("id")) for body in _dicts(raw["rules.yaml"])])
+    if the_study is not None:
+        problems += _study_names(study_page, study, the_study, _names(raw["analytes.yaml"]))
+        problems += _plan_names(plan_page, plan, the_study)
+    if problems or the_study is None:
+        raise ProtocolError(problems)
+    return Protocol(
+        analytes=analytes,
+        definitions=definitions,
+        rules={rule.id: rule for rule in rules},
+        waivers=tuple(waivers),
+        codelists=codelists,
+        study=the_study,
+        analysis=tuple(plan),
+        digest=digest_of(raw, codelists),
+    )
+
+
+def studies(folder: Path) -> list[str]:
+    """The studies that have a page."""
+    return sorted(path.parent.name for path in Path(folder).glob("studies/*/study.yaml"))
+
+
+def _or_one_of(word: str, known: list[str]) -> str:
+    return did_you_mean(word, known) or f" There are: {', '.join(known) or 'none'}."
+
+
+def _study(page: str, data: Any, problems: list[str]) -> Study | None:
+    """The study page; its sections are read first, so that each fault names its stanza."""
+    if data is None:
+        return None
+    if not isinstance(data, dict):
+        problems.append(f"{page}: this asks for words with values, as in 'id: …'")
+        return None
+    before = len(problems)
+    sections: dict[str, type[Stanza]] = {
+        "parameters": Parameter,
+        "baseline": Baseline,
+        "endpoints": Endpoint,
+        "covariates": Covariate,
+    }
+    read = {
+        name: stanzas_by_name(f"{page}, {name}", data[name], kind, problems, with_id=False)
+        for name, kind in sections.items()
+        if name in data
+    }
+    faulty = len(problems) > before
+    study = one_stanza(f"{page}:", {**data, **read}, Study, problems)
+    return None if faulty else study
+
+
+def _dicts(data: Any) -> list[dict[str, Any]]:
+    return [body for body in data if isinstance(body, dict)] if isinstance(data, list) else []
+
+
+def _names(data: Any) -> set[str]:
+    return {str(name) for name in data} if isinstance(data, dict) else set()
+
+
+def _shared_loinc(analytes: Iterable[Analyte]) -> list[str]:
+    owner: dict[str, str] = {}
+    problems = []
+    for analyte in analytes:
+        for code in analyte.loinc:
+            if code in owner:
+                problems.append(
+                    f"analytes.yaml: '{analyte.id}' has LOINC code {code}, which '{owner[code]}' already has; "
+                    "a code means one analyte"
+                )
+            owner.setdefault(code, analyte.id)
+    return problems
+
+
+def _twice(page: str, ids: Iterable[str]) -> list[str]:
+    return [f"{page}: '{name}' stands {n} times; keep one" for name, n in Counter(ids).items() if n > 1]
+
+
+def _waived_rules(waivers: Iterable[Waiver], rules: Iterable[str]) -> list[str]:
+    known = set(rules)
+    return [
+        f"waivers.yaml: a waiver names rule '{waiver.rule}', which rules.yaml does not have."
+        f"{did_you_mean(waiver.rule, known)}"
+        for waiver in waivers
+        if waiver.rule not in known
+    ]
+
+
+def _study_names(page: str, folder: str, study: Study, analytes: set[str]) -> list[str]:
+    problems = []
+    if study.id != folder:
+        problems.append(f"{page}: the id is '{study.id}' and the folder is '{folder}'; write the same")
+    for name, variable in study.baseline.items():
+        if variable.analyte is not None and variable.analyte not in analytes:
+            problems.append(
+                f"{page}, baseline: '{name}' names analyte '{variable.analyte}', which analytes.yaml does not have."
+                f"{did_you_mean(variable.analyte, analytes)}"
+            )
+    problems += _twice(f"{page}, eligibility", [criterion.id for criterion in study.eligibility])
+    if (primary := sum(endpoint.primary for endpoint in study.endpoints.values())) != 1:
+        problems.append(f"{page}, endpoints: {primary} are primary; name exactly one before looking at the data")
+    return problems
+
+
+def _plan_names(page: str, plan: Iterable[Analysis], study: Study) -> list[str]:
+    """Endpoints, covariates, groups and strata of the plan must stand on the study page."""
+    problems = []
+    for stanza in plan:
+        asked: list[tuple[str, str, Mapping[str, Any]]] = [("endpoint", stanza.endpoint, study.endpoints)]
+        asked += [("covariate", name, study.covariates) for name in stanza.covariates]
+        asked += [("stratum", name, study.covariates) for name in stanza.strata]
+        asked += [("group", stanza.group, study.covariates)] if stanza.group is not None else []
+        problems += [
+            f"{page}: '{stanza.id}' names {what} '{name}', which study.yaml does not have.{did_you_mean(name, known)}"
+            for what, name, known in asked
+            if name not in known
+        ]
+    return problems
