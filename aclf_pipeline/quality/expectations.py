@@ -12,15 +12,19 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
 from aclf_pipeline.contracts import KINDS
 from aclf_pipeline.protocol.errors import did_you_mean
-from aclf_pipeline.protocol.expectations import Expectation
+from aclf_pipeline.protocol.expectations import Expectation, load_expectations
 from aclf_pipeline.quality.executor import QualityError
 from aclf_pipeline.warehouse.connection import Warehouse
+
+VOLUME = "volume"
+"""The name of the table of counts."""
 
 _CLASSES = {
     "rows": "ExpectTableRowCountToBeBetween",
@@ -46,6 +50,28 @@ class ExpectationResult:
     observed: float | None
     expected: str
     because: str
+
+
+def expectations_of(folder: Path, study: str) -> list[Expectation]:
+    """What a study expects of its marts; the expectations of `volume` are `volume_expectations_of`."""
+    return [expectation for expectation in load_expectations(folder, study) if expectation.table != VOLUME]
+
+
+def volume_expectations_of(folder: Path, study: str) -> list[Expectation]:
+    """What a study expects of the table `volume`, the counts of core."""
+    return [expectation for expectation in load_expectations(folder, study) if expectation.table == VOLUME]
+
+
+def expect(frames: Mapping[str, pl.DataFrame], folder: Path, study: str) -> list[ExpectationResult]:
+    """Measure what the study's page expects of the given tables (marts by name, or `volume`), in the page's order.
+
+    Expectations of `volume` are left out when it is not given, those of the marts when only it is.
+    """
+    asked = [
+        *(volume_expectations_of(folder, study) if VOLUME in frames else []),
+        *(expectations_of(folder, study) if set(frames) - {VOLUME} else []),
+    ]
+    return judge_expectations(frames, asked)
 
 
 def judge_expectations(

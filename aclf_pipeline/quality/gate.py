@@ -98,12 +98,14 @@ def run_gate(
     refresh_id: str,
     kinds: Sequence[str] | None = None,
     *,
+    source: str | None = None,
     as_of: date | None = None,
 ) -> GateReport:
     """Judge the staged kinds (default: all) and promote them to core when nothing that blocks has failed.
 
-    `audits` maps a rule id to the text of its query. `as_of` (default: the study's) is the day on which waivers must be
-    valid. Raises QualityError when a rule or audit cannot be carried out; then nothing is written but the versions.
+    `audits` maps a rule id to the text of its query. `source` (default: the study's) chooses the rules. `as_of`
+    (default: the study's) is the day on which waivers must be valid. Raises QualityError when a rule or audit cannot be
+    carried out; then nothing is written but the versions.
     """
     contracts = _contracts(wh, kinds)
     misfits = {kind: shape_problems(_schema(wh, kind), contract) for kind, contract in contracts.items()}
@@ -112,7 +114,7 @@ def run_gate(
     ledger = _Ledger(wh, protocol, refresh_id, as_of or protocol.study.as_of, Places.of(wh))
     with current_views(wh) as staged:
         for kind, contract in contracts.items():
-            rules = protocol.rules_for(kind)
+            rules = protocol.rules_for(kind, source)
             if kind not in sound:
                 _refuse(ledger, contract, rules, list(misfits[kind].values()), audits)
                 continue

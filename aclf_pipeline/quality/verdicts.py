@@ -84,12 +84,17 @@ def asked_by_rule(rule: Rule, audit_sql: str | None = None) -> Asked:
     )  # fmt: skip
 
 
+def contract_check_id(table: str) -> str:
+    """The id under which a table's contract stands among the rules: `<table>_contract`."""
+    return f"{table}_contract"
+
+
 def asked_by_contract(contract: type[Contract]) -> Asked:
     """The contract of a table as one blocking question, `<table>_contract`."""
     table, promised = table_of(contract), promises(contract)
     asked = [[p.name, p.dtype, p.nullable, p.unique, p.within] for p in promised]
     return Asked(
-        rule_id=f"{table}_contract",
+        rule_id=contract_check_id(table),
         table=table,
         says=f"The table {table} has the columns, types, keys and vocabularies its contract promises",
         category=CONTRACT_CATEGORY,

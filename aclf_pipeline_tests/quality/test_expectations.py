@@ -13,7 +13,13 @@ from aclf_pipeline.contracts.marts import MARTS
 from aclf_pipeline.protocol import ProtocolError
 from aclf_pipeline.protocol.expectations import Expectation, load_expectations
 from aclf_pipeline.quality.executor import QualityError
-from aclf_pipeline.quality.expectations import judge_expectations, volume
+from aclf_pipeline.quality.expectations import (
+    expect,
+    expectations_of,
+    judge_expectations,
+    volume,
+    volume_expectations_of,
+)
 from aclf_pipeline.quality.gate import run_gate
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline_tests.quality.world import protocol, rule, stage, stage_nothing
@@ -102,6 +108,16 @@ def test_every_study_has_a_page_with_volume_size_completeness_and_events(study: 
     assert {"rows", "complete", "share", "median", "value"} <= {stanza.measure for stanza in page}
     assert any(stanza.severity == "block" for stanza in page)
     assert any(stanza.column == "event" for stanza in page)
+
+
+def test_the_tables_that_are_given_decide_what_is_asked() -> None:
+    counts = pl.DataFrame({"patients": [3], "labs_per_patient": [1.0], "worst_quarantined_share": [0.0]})
+    asked = [(r.id, r.passed) for r in expect({"volume": counts}, PAGES, STUDIES[0])]
+    assert asked == [("patients_present", True), ("labs_per_patient", False), ("quarantined_share", True)]
+    assert [e.id for e in volume_expectations_of(PAGES, STUDIES[0])] == [name for name, _ in asked]
+    assert not {e.id for e in expectations_of(PAGES, STUDIES[0])} & {name for name, _ in asked}
+    with pytest.raises(QualityError, match="is about table 'cohort', which is not there"):
+        expect({"attrition": counts}, PAGES, STUDIES[0])
 
 
 @pytest.mark.parametrize("study", [study for study in STUDIES if study in MARTS])

@@ -329,7 +329,10 @@ def test_rules_of_another_source_and_of_the_marts_are_not_asked(wh: Warehouse) -
     world(wh)
     foreign = IN_ORDER.model_copy(update={"id": "foreign", "sources": ("clif",)})
     report = run_gate(wh, protocol(foreign, rule("mart", "cohort", "age_years >= 18")), {}, "r1")
-    assert {check.rule_id for check in report.checks} == {f"{kind}_contract" for kind in KINDS}
+    contracts = {f"{kind}_contract" for kind in KINDS}
+    assert {check.rule_id for check in report.checks} == contracts
+    report = run_gate(wh, protocol(foreign), {}, "r2", source="clif")
+    assert {check.rule_id for check in report.checks} == {"foreign"} | contracts
 
 
 def test_a_sample_has_at_most_25_rows_while_every_failure_is_counted(wh: Warehouse) -> None:
