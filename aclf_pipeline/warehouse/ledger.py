@@ -8,6 +8,7 @@ What does not belong here: deciding what is refused (ingest, quality).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -57,6 +58,12 @@ DDL = (
         tolerate double not null, passed boolean not null, blocking boolean not null, seconds double)""",
 )
 """Statements that create what is not there yet."""
+
+_NAME = re.compile(r"create table if not exists (quality\.\w+) \((.*)\)", re.DOTALL)
+LEDGER_TABLES: dict[str, tuple[str, ...]] = {
+    found[1]: tuple(part.split()[0] for part in found[2].split(",")) for ddl in DDL if (found := _NAME.match(ddl))
+}
+"""Every table of the ledger with its columns."""
 
 
 REJECTS = {

@@ -129,7 +129,7 @@ class FileForm(Page):
             raise ValueError(f"lists {', '.join(repr(name) for name in twice)} more than once, as a name or an alias")
         unknown = [name for name in (*self.form_has, *self.sheets.has_columns) if name not in spellings]
         if unknown:
-            near = _did_you_mean(unknown[0], spellings)
+            near = did_you_mean(unknown[0], spellings)
             raise ValueError(f"tells itself by column '{unknown[0]}', which it does not list.{near}")
         stored = Counter(name for column in self.columns for name in column.stored)
         if clash := sorted(name for name, count in stored.items() if count > 1):
@@ -224,7 +224,7 @@ def load_source(folder: Path) -> Source:
     except FileNotFoundError as error:
         known = sorted(path.parent.name for path in page.parent.parent.glob("*/source.yaml"))
         raise SourceError(
-            f"source '{page.parent.name}' has no page {where}.{_did_you_mean(page.parent.name, known)}"
+            f"source '{page.parent.name}' has no page {where}.{did_you_mean(page.parent.name, known)}"
             f" There are: {', '.join(known) or 'none'}."
         ) from error
     except YAMLError as error:
@@ -249,7 +249,7 @@ def _cross_checks(source: Source, folder: str) -> Iterable[str]:
             if column.as_ is not None and column.as_ not in source.identifiers:
                 yield (
                     f"files.{key}: column '{column.name}' is hashed as '{column.as_}', which identifiers does not list."
-                    f"{_did_you_mean(column.as_, source.identifiers)}"
+                    f"{did_you_mean(column.as_, source.identifiers)}"
                 )
     kinds = Counter(form.kind for form in source.files.values())
     for key, form in source.files.items():
@@ -257,7 +257,8 @@ def _cross_checks(source: Source, folder: str) -> Iterable[str]:
             yield f"files.{key}: {kinds[form.kind]} forms are of kind '{form.kind}'; each must say form_has"
 
 
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence: ` Did you mean 'x'?`, or nothing when no known word resembles `word`."""
     near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
     return f" Did you mean '{near[0]}'?" if near else ""
 

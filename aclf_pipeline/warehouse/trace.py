@@ -1,0 +1,246 @@
+"""The journey of a value: from the cohort back through the protocol's unit and the staged row to the delivered line.
+
+What does not belong here: computing anything; every step is read from a table that the refresh left behind.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aclf_pipeline.contracts import KINDS
+from aclf_pipeline.warehouse.connection import Warehouse, WarehouseError, quoted
+from aclf_pipeline.warehouse.row_id import unpack
+
+_MOST_STEPS = 20
+"""Source rows of one value that are followed; the rest are counted."""
+_MOST_CELLS = 14
+_HIDDEN = ("_row_id", "patient_id", "name_id", "national_id", "person_id")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One source row of a value, as each layer has it; what a layer does not have is empty."""
+
+    row_id: int
+    file: str | None
+    sheet: str | None
+    line: int
+    cells: dict[str, str]
+    """Cells as delivered, pseudonyms left out."""
+    receipts: list[str]
+    kind: str | None
+    staged: dict[str, Any]
+    harmonised: dict[str, Any]
+    """value, unit, factor and verdict of a laboratory result in the protocol's unit."""
+    rule_ids: list[str]
+
+
+@dataclass(frozen=True)
+class TracedValue:
+    """One value of a candidate, why it is what it is, and the rows it comes from."""
+
+    variable: str
+    value: float | None
+    value_text: str | None
+    unit: str | None
+    explanation: str
+    rule_ids: list[str]
+    steps: list[Step]
+    more_rows: int
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The values of a candidate. `verdict` says whether the candidate is in the cohort, and else why not."""
+
+    candidate_id: str
+    person_id: str | None
+    verdict: str
+    values: list[TracedValue]
+
+
+def trace(wh: Warehouse, patient: str, variable: str | None = None) -> Trace:
+    """Follow one variable of a candidate, or all, back to the bytes they came from.
+
+    `patient` is a candidate_id, a person_id or a patient_id, all pseudonyms. Raises WarehouseError when there is no
+    such candidate or variable, with the nearest that there is, or when nothing has been built yet.
+    """
+    if "marts.candidates" not in wh.tables():
+        raise WarehouseError("trace: there is no marts.candidates yet. Refresh the study first.")
+    candidate, person = _candidate(wh, patient)
+    verdict, source = _verdict(wh, candidate)
+    facts = wh.rows(
+        f"select variable, value, value_text, row_ids, rule_ids, explanation from {source}"
+        " where candidate_id = ? order by variable",
+        [candidate],
+    )
+    if variable is not None:
+        known = [fact[0] for fact in facts]
+        if variable not in known:
+            near = _near(variable, known)
+            raise WarehouseError(
+                f"trace: candidate '{candidate}' has no variable '{variable}'.{near} There are: {', '.join(known)}."
+            )
+        facts = [fact for fact in facts if fact[0] == variable]
+    units = _units(wh)
+    values = [
+        TracedValue(
+            name, value, text, units.get(name), explanation, list(rules or ()),
+            [_step(wh, row_id) for row_id in (row_ids or ())[:_MOST_STEPS]],
+            max(0, len(row_ids or ()) - _MOST_STEPS),
+        )
+        for name, value, text, row_ids, rules, explanation in facts
+    ]  # fmt: skip
+    return Trace(candidate, person, verdict, values)
+
+
+def render(traced: Trace) -> Iterator[str]:
+    """A trace as lines of text for a terminal."""
+    yield f"candidate {traced.candidate_id}, person {traced.person_id or 'not linked'}: {traced.verdict}"
+    for value in traced.values:
+        shown = value.value_text if value.value is None else f"{value.value:g}"
+        yield ""
+        yield f"{value.variable} = {'missing' if shown is None else shown}{f' {value.unit}' if value.unit else ''}"
+        yield f"  why: {value.explanation}"
+        if value.rule_ids:
+            yield f"  rules: {', '.join(value.rule_ids)}"
+        for step in value.steps:
+            yield from _step_lines(step)
+        if value.more_rows:
+            yield f"  … and {value.more_rows} more rows"
+
+
+def _step_lines(step: Step) -> Iterator[str]:
+    sheet = f", sheet {step.sheet}" if step.sheet else ""
+    yield f"  {step.file or 'unknown file'}{sheet}, line {step.line}"
+    if step.cells:
+        yield f"    delivered   {_pairs(step.cells)}"
+    for receipt in step.receipts:
+        yield f"    repaired    {receipt}"
+    if step.staged:
+        yield f"    staged      {step.kind}: {_pairs(step.staged)}"
+    if step.harmonised:
+        yield f"    harmonised  {_pairs(step.harmonised)}"
+    if step.rule_ids:
+        yield f"    flagged by  {', '.join(step.rule_ids)}"
+
+
+def _pairs(cells: dict[str, Any]) -> str:
+    shown = [f"{name}={value}" for name, value in cells.items()]
+    more = f" … {len(shown) - _MOST_CELLS} more" if len(shown) > _MOST_CELLS else ""
+    return "  ".join(shown[:_MOST_CELLS]) + more
+
+
+def _candidate(wh: Warehouse, patient: str) -> tuple[str, str | None]:
+    """(candidate_id, person_id) of a candidate, person or record."""
+    found = wh.rows(
+        """-- the candidate meant: one row per candidate
+        select distinct c.candidate_id, c.person_id
+        from marts.candidates as c
+        left join intermediate.persons as p on p.person_id = c.person_id
+        where $asked in (c.candidate_id, c.person_id, p.patient_id)
+        order by all""",
+        {"asked": patient},
+    )
+    if not found:
+        known = [
+            name for pair in wh.rows("select candidate_id, person_id from marts.candidates") for name in pair if name
+        ]
+        raise WarehouseError(f"trace: there is no candidate, person or record '{patient}'.{_near(patient, known)}")
+    candidate, person = found[0]
+    return str(candidate), person
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
+
+
+def _verdict(wh: Warehouse, candidate: str) -> tuple[str, str]:
+    """What became of a candidate, and the table that holds the provenance of its values."""
+    tables = wh.tables()
+    if "marts.cohort_provenance" in tables and wh.scalar(
+        "select count(*) from marts.cohort_provenance where candidate_id = ?", [candidate]
+    ):
+        return "in the cohort", "marts.cohort_provenance"
+    reason = None
+    if "marts.eligibility" in tables:
+        reason = wh.scalar("select exclusion_reason from marts.eligibility where candidate_id = ?", [candidate])
+    return f"not in the cohort ({reason or 'no verdict yet'})", "intermediate.facts"
+
+
+def _units(wh: Warehouse) -> dict[str, str]:
+    """Variable → unit, for variables that are analytes."""
+    return dict(
+        wh.rows(
+            "select b.variable, a.unit from rules.baseline as b join rules.analytes as a"
+            " on a.analyte = coalesce(b.analyte, b.item)"
+        )
+    )
+
+
+def _step(wh: Warehouse, row_id: int) -> Step:
+    place = unpack(row_id)
+    found = wh.rows("select path, raw_table, sheets from quality.files where file_id = ?", [place.file_id])
+    path, raw_table, sheets = found[0] if found else (None, None, None)
+    kind, staged = _staged(wh, row_id)
+    return Step(
+        row_id=row_id,
+        file=path,
+        sheet=sheets[place.sheet - 1] if sheets and 0 < place.sheet <= len(sheets) else None,
+        line=place.line,
+        cells=_cells(wh, raw_table, row_id) if raw_table else {},
+        receipts=[
+            f"{rule}{f' in {column}' if column else ''}: {seen} → {became}"
+            for rule, column, seen, became in wh.rows(
+                "select rule_id, column_name, seen, became from quality.receipts"
+                " where _row_id = row_raw(?) order by all",
+                [row_id],
+            )
+        ],
+        kind=kind,
+        staged=staged,
+        harmonised=_harmonised(wh, row_id) if kind == "labs" else {},
+        rule_ids=[
+            rule
+            for (rule,) in wh.rows(
+                "select distinct rule_id from quality.violations where _row_id = ? order by rule_id", [row_id]
+            )
+        ],
+    )
+
+
+def _cells(wh: Warehouse, raw_table: str, row_id: int) -> dict[str, str]:
+    """The delivered cells that are not empty and are no pseudonym or fact derived from an identifier."""
+    pseudonymous = {
+        name.split("__")[0] for name, _ in wh.columns(raw_table) if name.endswith(("__padded", "__damaged", "__valid"))
+    }
+    rows = wh.frame(f"select * from {quoted(raw_table)} where _row_id = row_raw(?)", [row_id]).to_dicts()
+    return {
+        name: text
+        for row in rows
+        for name, text in row.items()
+        if name != "_row_id" and name.split("__")[0] not in pseudonymous and text not in (None, "")
+    }
+
+
+def _staged(wh: Warehouse, row_id: int) -> tuple[str | None, dict[str, Any]]:
+    tables = wh.tables()
+    for kind in KINDS:
+        if f"staging.{kind}" in tables:
+            rows = wh.frame(f"select * from staging.{kind} where _row_id = ?", [row_id]).to_dicts()
+            if rows:
+                return kind, {n: v for n, v in rows[0].items() if v is not None and n not in _HIDDEN}
+    return None, {}
+
+
+def _harmonised(wh: Warehouse, row_id: int) -> dict[str, Any]:
+    if "intermediate.labs" not in wh.tables():
+        return {}
+    rows = wh.frame(
+        "select analyte, operator, value, unit, factor, verdict from intermediate.labs where _row_id = ?", [row_id]
+    ).to_dicts()
+    return {name: value for name, value in rows[0].items() if value is not None} if rows else {}
