@@ -9,6 +9,7 @@ a failure (`gate`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -24,6 +25,8 @@ ROW_ID, PATIENT = "_row_id", "patient_id"
 FAILURE_SCHEMA = pl.Schema({ROW_ID: pl.Int64, PATIENT: pl.String, "observed": pl.String})
 _WIDEST = 120
 """Characters of one observed value that are kept; enough for a date, a number or a coded word."""
+
+_REGEX_TEST = re.compile(r"\bregexp_matches\(", re.IGNORECASE)
 
 CheckKind = Literal["rule", "not_null", "vocabulary", "unique"]
 
@@ -60,6 +63,11 @@ class Findings:
         return {check: frame.height for check, frame in self.failures.items()}
 
 
+def condition(holds: str) -> pl.Expr:
+    """The flat boolean of a page as an expression; pages speak DuckDB, Polars names its regex test otherwise."""
+    return pl.sql_expr(_REGEX_TEST.sub("regexp_like(", holds))
+
+
 def table_of(contract: type[Contract]) -> str:
     """The table a contract is about: its class name in lower case."""
     return contract.__name__.lower()
@@ -93,7 +101,7 @@ def row_checks(contract: type[Contract], rules: Iterable[Rule] = ()) -> list[Row
         if rule.holds is None or rule.table != table:
             continue
         try:
-            kept = pl.sql_expr(rule.holds)
+            kept = condition(rule.holds)
             found = empty.select(kept).dtypes
         except PolarsError as error:
             problems.append(f"rule '{rule.id}' on {table}: '{rule.holds}' cannot be evaluated: {_first_line(error)}")

@@ -18,7 +18,7 @@ from pandera.errors import SchemaErrors
 
 from aclf_pipeline.contracts import Contract
 from aclf_pipeline.protocol.models import Rule
-from aclf_pipeline.quality.executor import ROW_ID, table_of
+from aclf_pipeline.quality.executor import ROW_ID, condition, table_of
 
 _SUFFIX = {"not_nullable": "not_null", "field_uniqueness": "unique"}
 
@@ -30,7 +30,7 @@ def pandera_schema(contract: type[Contract], rules: Iterable[Rule] = ()) -> pa.D
     schema.checks = [
         *schema.checks,
         *(
-            pa.Check(_condition(rule.holds), name=rule.id)
+            pa.Check(_check(rule.holds), name=rule.id)
             for rule in rules
             if rule.holds is not None and rule.table == table
         ),
@@ -38,8 +38,8 @@ def pandera_schema(contract: type[Contract], rules: Iterable[Rule] = ()) -> pa.D
     return schema
 
 
-def _condition(holds: str) -> Any:
-    expression = pl.sql_expr(holds)
+def _check(holds: str) -> Any:
+    expression = condition(holds)
     return lambda data: data.lazyframe.select(expression)
 
 

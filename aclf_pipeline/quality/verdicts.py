@@ -16,7 +16,7 @@ import polars as pl
 
 from aclf_pipeline.contracts import Contract, promises
 from aclf_pipeline.protocol.models import Action, Rule, Waiver
-from aclf_pipeline.quality.executor import ROW_ID, QualityError, table_of
+from aclf_pipeline.quality.executor import ROW_ID, QualityError, condition, table_of
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline.warehouse.row_id import unpack
 
@@ -207,7 +207,7 @@ def _in_scope(wh: Warehouse, table: str, failing: pl.DataFrame, waiver: Waiver) 
         return ids
     columns = wh.frame(f"select * from staging.{table} where list_contains($ids, _row_id)", {"ids": sorted(ids)})
     try:
-        return set(columns.filter(pl.sql_expr(waiver.scope)).get_column(ROW_ID))
+        return set(columns.filter(condition(waiver.scope)).get_column(ROW_ID))
     except pl.exceptions.PolarsError as error:
         raise QualityError(
             f"waivers.yaml: the waiver of rule '{waiver.rule}' has scope '{waiver.scope}', which cannot be evaluated on"

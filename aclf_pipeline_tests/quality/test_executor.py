@@ -48,6 +48,7 @@ RULES = [
     rule("listed", "readings", "grade in ('a', 'c') or value < weight"),
     rule("short", "readings", "length(note) <= 3 and lower(note) <> 'x'"),
     rule("counted", "readings", "coalesce(count, 0) + abs(value) < 100"),
+    rule("by_pattern", "readings", "regexp_matches(note, '^[A-Zl]') or regexp_matches(grade, 'b')"),
     rule("elsewhere", "labs", "value > 0"),
 ]
 
