@@ -63,7 +63,7 @@ def promises(contract: type[Contract]) -> list[ColumnPromise]:
 
 def facts(contract: type[Contract]) -> dict[str, Any]:
     """Grain, key, identity and version order, as the contract's `Config.metadata` states them."""
-    return dict(contract.Config.metadata or {})
+    return dict(getattr(contract.Config, "metadata", None) or {})
 
 
 def empty_frame(contract: type[Contract]) -> pl.DataFrame:

@@ -8,15 +8,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+from aclf_pipeline.errors import UserError
 
-class ProtocolError(Exception):
+
+class ProtocolError(UserError):
     """The pages cannot be used. `problems` holds one sentence per problem, in the order of the pages."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        self.problems: list[str] = list(problems)
+        super().__init__(problems)
         count = len(self.problems)
         head = "The protocol has a problem:" if count == 1 else f"The protocol has {count} problems:"
-        super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
+        self.args = ("\n".join([head, *(f"  - {problem}" for problem in self.problems)]),)
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:

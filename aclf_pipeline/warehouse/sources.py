@@ -175,12 +175,20 @@ class Identifier(Page):
     pad: Annotated[int, Field(ge=1)] | None = None
 
 
+class Bundled(Page):
+    """Exports that an installed Python package carries: used when no exports folder is given. The package is not run."""
+
+    package: str
+    folder: str
+
+
 class Source(Page):
     """A source's page, read."""
 
     id: Slug
     says: str
     batches: Batches
+    bundled: Bundled | None = None
     blanks: tuple[str, ...] = ("",)
     identifiers: Annotated[Mapping[str, Identifier], AfterValidator(MappingProxyType), PlainSerializer(dict)] = Field(
         default_factory=dict

@@ -1,0 +1,43 @@
+"""Puts the assets of one study on one page.
+
+What does not belong here: the assets themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import dagster as dg
+
+from aclf_pipeline.assets.analysis import analysis_assets
+from aclf_pipeline.assets.automation import REFRESH, batch_sensor, daily_schedule
+from aclf_pipeline.assets.cohort import cohort_asset
+from aclf_pipeline.assets.gate import gate_asset
+from aclf_pipeline.assets.house import House
+from aclf_pipeline.assets.ingest import ingest_asset
+from aclf_pipeline.assets.reports import report_assets
+from aclf_pipeline.assets.tables import table_assets
+from aclf_pipeline.settings import Settings
+
+
+def build_definitions(settings: Settings, progress: Callable[[str, int, int], None] | None = None) -> dg.Definitions:
+    """Everything Dagster sees for one source and study.
+
+    Steps run in one process: DuckDB admits one writing process, and a step costs 0.04 s of CPU there against 5 s in a
+    process of its own.
+    """
+    house = House.load(settings, progress)
+    return dg.Definitions(
+        assets=[
+            ingest_asset(house),
+            *table_assets(house),
+            gate_asset(house),
+            cohort_asset(house),
+            *analysis_assets(house),
+            *report_assets(house),
+        ],
+        jobs=[REFRESH],
+        schedules=[daily_schedule()],
+        sensors=[batch_sensor(house)],
+        executor=dg.in_process_executor,
+    )

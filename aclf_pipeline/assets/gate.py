@@ -1,0 +1,119 @@
+"""The gate: staging judged by contracts, rules and audits, and promoted to core, in one step.
+
+Dagster writes an asset before its check speaks, so the step judges first and promotes last: when a blocking check
+fails, the core tables stay as they were and everything downstream is skipped.
+
+What does not belong here: how rows are judged (quality).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NoReturn
+
+import dagster as dg
+
+from aclf_pipeline.assets.house import House
+from aclf_pipeline.assets.metadata import OWNERS, Yielded, key, table, table_entries
+from aclf_pipeline.assets.pages import write_validation
+from aclf_pipeline.contracts import KINDS
+from aclf_pipeline.protocol import Rule
+from aclf_pipeline.quality.gate import run_gate
+from aclf_pipeline.quality.summary import SAMPLE_COLUMNS, check_metadata, describe
+from aclf_pipeline.quality.verdicts import CheckResult, asked_by_contract
+from aclf_pipeline.reports.page import anchor
+from aclf_pipeline.warehouse.connection import Warehouse
+from aclf_pipeline.warehouse.graph import parents_of
+from aclf_pipeline.warehouse.ledger import finish_refresh
+
+LEDGER = ("quality.superseded", "quality.violations", "quality.quarantine", "quality.checks")
+
+
+def gate_asset(house: House) -> dg.AssetsDefinition:
+    """core.* and the ledger, with one asset check per rule and one per contract."""
+    read = {parent for rule in house.rules for parent in parents_of(house.audits.get(rule.id, "select 0"))}
+    outside = [key(parent) for parent in sorted(read) if not parent.startswith(("staging.", "quality."))]
+    core = [_core_spec(kind, outside) for kind in KINDS]
+    ledger = [_ledger_spec(name) for name in LEDGER]
+
+    @dg.multi_asset(name="gate", specs=[*core, *ledger], check_specs=_check_specs(house.rules))
+    def gate(context: dg.AssetExecutionContext) -> Iterator[Yielded]:
+        with house.open() as wh:
+            report = run_gate(wh, house.protocol, house.audits, context.run_id, as_of=house.as_of)
+            yield from (_check_result(check, house.settings.reports_url) for check in report.checks)
+            if report.blocked:
+                _hold_back(house, wh, context.run_id)
+            for name in (*(f"core.{kind}" for kind in report.promoted), *LEDGER):
+                rows = wh.scalar(f"select count(*) from {name}")
+                yield dg.MaterializeResult(key(name), metadata=table_entries(name, rows, house.contract(name)))
+
+    return gate
+
+
+def _hold_back(house: House, wh: Warehouse, refresh_id: str) -> NoReturn:
+    """The last good tables stay; the validation page says why nothing was published."""
+    finish_refresh(wh, refresh_id, datetime.now(UTC).replace(tzinfo=None), "held_back")
+    page = write_validation(house, wh, refresh_id, published=False)
+    raise dg.Failure(f"A blocking check failed: the core tables stay as they were. See the failed checks and {page}")
+
+
+def _core_spec(kind: str, outside: list[dg.AssetKey]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        ["core", kind],
+        deps=[["staging", kind], *outside],
+        group_name="core",
+        kinds={"duckdb", "pandera"},
+        owners=OWNERS["data"],
+        description=f"Staging minus quarantine minus superseded versions.\n\n{KINDS[kind].__doc__}",
+    )
+
+
+def _ledger_spec(name: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key(name),
+        deps=[["staging", kind] for kind in KINDS],
+        group_name="quality",
+        kinds={"duckdb"},
+        owners=OWNERS["data"],
+        description={
+            "quality.superseded": "One row per row that a later version, or its withdrawal, replaces",
+            "quality.violations": "One row per row and rule it breaks: what was seen, what was promised, where from",
+            "quality.quarantine": "One row per row set aside, whole",
+            "quality.checks": "One row per rule and refresh: counts, share, tolerance, verdict",
+        }[name],
+    )
+
+
+def _check_specs(rules: list[Rule]) -> list[dg.AssetCheckSpec]:
+    contracts = [asked_by_contract(contract) for contract in KINDS.values()]
+    return [
+        dg.AssetCheckSpec(asked.rule_id, asset=["core", asked.table], blocking=True, description=asked.says)
+        for asked in contracts
+    ] + [
+        dg.AssetCheckSpec(
+            rule.id,
+            asset=["core", rule.table],
+            blocking=rule.action == "block",
+            description=f"{rule.says}. {rule.because}",
+        )
+        for rule in rules
+    ]
+
+
+def _check_result(check: CheckResult, reports_url: str | None) -> dg.AssetCheckResult:
+    """Counts first, then at most 25 failing rows by pseudonym, submitted value, file and line."""
+    metadata = check_metadata(check)
+    metadata["1_summary"] = dg.MetadataValue.md(metadata["1_summary"])
+    metadata["4_sample"] = table(metadata["4_sample"], SAMPLE_COLUMNS)
+    if reports_url:
+        page = f"{reports_url.rstrip('/')}/validation.html#{anchor(check.rule_id)}"
+        metadata["2_page"] = dg.MetadataValue.url(page)
+    return dg.AssetCheckResult(
+        asset_key=["core", check.table],
+        check_name=check.rule_id,
+        passed=bool(check.passed),
+        severity=dg.AssetCheckSeverity[check.severity],
+        description=describe(check),
+        metadata=metadata,
+    )

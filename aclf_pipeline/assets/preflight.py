@@ -1,0 +1,87 @@
+"""What must be right before a refresh can be: pages, mappings, paths, permissions. `aclf doctor` prints it.
+
+What does not belong here: judging data.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from aclf_pipeline.assets.house import House
+from aclf_pipeline.errors import UserError
+from aclf_pipeline.settings import Settings
+from aclf_pipeline.warehouse.batches import complete_batches
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    state: Literal["ok", "warn", "fail"]
+    says: str
+
+
+def preflight(settings: Settings) -> list[Finding]:
+    """Every finding, in the order a refresh would meet them."""
+    try:
+        house = House.load(settings)
+    except UserError as error:
+        return [Finding("fail", problem) for problem in error.problems]
+    looks: list[Callable[[House], Iterator[Finding]]] = [_pages, _exports, _key, _places]
+    return [finding for look in looks for finding in look(house)]
+
+
+def _pages(house: House) -> Iterator[Finding]:
+    protocol = house.protocol
+    yield Finding(
+        "ok",
+        f"protocol {protocol.digest[:12]}: {len(protocol.analytes)} analytes, {len(protocol.rules)} rules, "
+        f"{len(house.audits)} audits, study {protocol.study.id} as of {house.as_of}",
+    )
+    yield Finding("ok", f"SQL graph: {len(house.models)} tables, no circle, every parent known")
+    unsigned = sum("needs a clinician's signature" in analyte.because for analyte in protocol.analytes.values())
+    if unsigned:
+        yield Finding("warn", f"analytes.yaml: {unsigned} ranges are proposals that still need a clinician's signature")
+
+
+def _exports(house: House) -> Iterator[Finding]:
+    folder = house.exports
+    if not folder.is_dir():
+        yield Finding("fail", f"exports: '{folder}' is not a folder. Put batch folders there or set ACLF_EXPORTS_DIR.")
+        return
+    batches = complete_batches(house.source, folder)
+    state: Literal["ok", "warn"] = "ok" if batches else "warn"
+    yield Finding(state, f"exports: {len(batches)} complete batches in {folder}")
+
+
+def _key(house: House) -> Iterator[Finding]:
+    path = house.settings.key_file
+    if not path.exists():
+        yield Finding("ok", f"pseudonym key: none yet, the first refresh creates {path} with mode 0600")
+    elif stat.S_IMODE(path.stat().st_mode) & 0o077:
+        yield Finding("fail", f"pseudonym key: others can read {path}. Run: chmod 600 {path}")
+    else:
+        yield Finding("ok", f"pseudonym key: {path}, readable by its owner only")
+
+
+def _places(house: House) -> Iterator[Finding]:
+    settings = house.settings
+    for what, path in {
+        "warehouse": settings.warehouse.parent,
+        "reports": settings.reports,
+        "releases": settings.releases,
+    }.items():
+        near = _nearest_existing(path)
+        if os.access(near, os.W_OK):
+            yield Finding("ok", f"{what}: {path} can be written")
+        else:
+            yield Finding("fail", f"{what}: {near} cannot be written by this user, so {path} cannot be made")
+
+
+def _nearest_existing(path: Path) -> Path:
+    return path if path.exists() else _nearest_existing(path.parent)

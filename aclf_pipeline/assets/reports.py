@@ -1,0 +1,105 @@
+"""The three pages and the release: what people read, and what is published when nothing blocking has failed.
+
+What does not belong here: rendering (reports) and writing a release (warehouse).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from aclf_pipeline.assets.cohort import COHORT_TABLES
+from aclf_pipeline.assets.gate import LEDGER
+from aclf_pipeline.assets.house import House
+from aclf_pipeline.assets.metadata import OWNERS, Yielded, key
+from aclf_pipeline.assets.pages import write_dictionary, write_study, write_validation
+from aclf_pipeline.warehouse.ledger import finish_refresh
+from aclf_pipeline.warehouse.release import content_digest, publish
+
+PAGES = ("study", "dictionary")
+
+
+def report_assets(house: House) -> list[dg.AssetsDefinition]:
+    """The study page, the dictionary, and the release with the validation page."""
+    return [_study_page(house), _dictionary_page(house), _release(house)]
+
+
+def _study_page(house: House) -> dg.AssetsDefinition:
+    analyses = [["analysis", spec.id] for spec in house.protocol.analysis]
+
+    @dg.asset(
+        key=["reports", "study"],
+        deps=[*analyses, *([["marts", name] for name in COHORT_TABLES])],
+        group_name="reports",
+        kinds={"html"},
+        owners=OWNERS["statistics"],
+        description="Flow chart, table one, curves, models and what they must not be read as",
+    )
+    def study_page(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # noqa: ARG001
+        with house.open() as wh:
+            path = write_study(house, wh, content_digest(wh))
+        return _page_result(house, path)
+
+    return study_page
+
+
+def _dictionary_page(house: House) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["reports", "dictionary"],
+        deps=[["rules", "analytes"], ["rules", "rules"]],
+        group_name="reports",
+        kinds={"html"},
+        owners=OWNERS["clinic"],
+        description="Every table and column, its type, unit, range and reason, made from contracts and protocol",
+    )
+    def dictionary_page(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # noqa: ARG001
+        return _page_result(house, write_dictionary(house))
+
+    return dictionary_page
+
+
+def _release(house: House) -> dg.AssetsDefinition:
+    specs = [
+        dg.AssetSpec(
+            ["reports", "validation"],
+            deps=[*(key(name) for name in LEDGER), ["quality", "files"], ["marts", "cohort"]],
+            group_name="reports",
+            kinds={"html"},
+            owners=OWNERS["data"],
+            description="Every rule: what, why, counts, where, and what the hospital's IT should look at",
+        ),
+        dg.AssetSpec(
+            "release",
+            deps=[["reports", "study"], ["reports", "dictionary"], *([["marts", name] for name in COHORT_TABLES])],
+            group_name="reports",
+            kinds={"parquet", "csv"},
+            owners=OWNERS["data"],
+            description="An immutable folder of what passed, with a manifest of hashes",
+        ),
+    ]
+
+    @dg.multi_asset(name="publish", specs=specs)
+    def publish_release(context: dg.AssetExecutionContext) -> Iterator[Yielded]:
+        settings, pages = house.settings, {f"{name}.html": house.settings.reports / f"{name}.html" for name in PAGES}
+        with house.open() as wh:
+            made = publish(wh, settings.study, house.as_of, settings.releases, pages,
+                           protocol_digest=house.protocol.digest, synthetic=settings.is_synthetic)  # fmt: skip
+            finish_refresh(wh, context.run_id, datetime.now(UTC).replace(tzinfo=None), "published")
+            page = write_validation(house, wh, context.run_id, published=True, release=made.path.name)
+        yield _page_result(house, page)
+        yield dg.MaterializeResult(
+            "release", metadata={"path": dg.MetadataValue.path(made.path), "digest": made.digest, "new": made.is_new}
+        )
+
+    return publish_release
+
+
+def _page_result(house: House, path: Path) -> dg.MaterializeResult:
+    metadata: dict[str, dg.MetadataValue[Any]] = {"path": dg.MetadataValue.path(path)}
+    if house.settings.reports_url:
+        metadata["page"] = dg.MetadataValue.url(f"{house.settings.reports_url.rstrip('/')}/{path.name}")
+    return dg.MaterializeResult(["reports", path.stem], metadata=metadata)

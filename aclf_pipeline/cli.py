@@ -1,0 +1,200 @@
+"""`aclf`: thin doors to the same assets that Dagster runs, and to what they leave behind.
+
+What does not belong here: work. A command reads settings, calls one function of a room and prints what came of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from aclf_pipeline.errors import UserError
+from aclf_pipeline.settings import Settings
+
+app = typer.Typer(
+    name="aclf",
+    help="Raw hospital exports to a cohort, survival models and a report; nothing is published that did not pass.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+Home = Annotated[Path | None, typer.Option(help="Folder for everything the pipeline writes [ACLF_HOME, default: data]")]
+Study = Annotated[str | None, typer.Option(help="Study, a folder of protocol/studies [ACLF_STUDY]")]
+Source = Annotated[str | None, typer.Option(help="Source, a folder of sql/staging [ACLF_SOURCE]")]
+Exports = Annotated[Path | None, typer.Option(help="Folder with the source's batch folders [ACLF_EXPORTS_DIR]")]
+AsOf = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day the analysis looks back from")]
+
+
+def _settings(**given: Any) -> Settings:
+    """Settings from the environment, with the options given on the command line on top."""
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """A user's mistake ends in a sentence and exit code 2, never in a traceback."""
+    try:
+        yield
+    except UserError as error:
+        for line in error.problems:
+            errors.print(f"[red]✗[/red] {line}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for the file that is being read; what follows the files is quick."""
+    with Progress(transient=True, console=console) as bars:
+        task = bars.add_task("refreshing", total=None)
+
+        def tick(what: str, done: int, total: int) -> None:
+            bars.update(task, description=what, completed=done, total=total)
+
+        yield tick
+
+
+def _print(frame: pl.DataFrame, title: str) -> None:
+    drawn = Table(title=title, title_justify="left")
+    for name, dtype in frame.schema.items():
+        drawn.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
+    for row in frame.iter_rows():
+        drawn.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(drawn)
+
+
+@app.command()
+def demo(
+    persons: Annotated[int, typer.Option(min=40, help="Persons in the simulated hospital")] = 2500,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation")] = 1,
+    profile: Annotated[str, typer.Option(help="clean, standard or broken:<defect>")] = "standard",
+    home: Home = None,
+) -> None:
+    """Simulate a hospital that never existed and refresh everything from its exports. SYNTHETIC DATA."""
+    settings = _settings(home=home or Path(os.environ.get("ACLF_HOME", "data/demo")), study="nct07198854", source="his")
+    bundle = settings.root / "simulated"
+    if not (bundle / "SIMULATED.txt").is_file():
+        simulate(bundle, persons=persons, seed=seed, profile=profile)
+    else:
+        console.print(f"simulated bundle is there already: {bundle}")
+    refresh(home=settings.root, study="nct07198854", source="his", exports=bundle / "exports" / "his")
+
+
+@app.command()
+def simulate(
+    root: Annotated[Path, typer.Argument(help="Folder to write exports/ and truth/ into")],
+    persons: Annotated[int, typer.Option(min=40, help="Persons in the simulated hospital")] = 2500,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed writes the same bytes")] = 1,
+    profile: Annotated[str, typer.Option(help="clean, standard or broken:<defect>")] = "clean",
+) -> None:
+    """Write the exports of a hospital that never existed, with the truth beside them."""
+    from aclf_pipeline.simulate import write_bundle
+
+    with _plain_errors(), console.status(f"simulating {persons} persons, seed {seed}, profile {profile}"):
+        summary = write_bundle(root, n_persons=persons, seed=seed, profile=profile)
+    console.print(
+        f"[yellow]SYNTHETIC[/yellow] {summary.n_persons} persons, {sum(summary.rows.values()):,} rows in {root}"
+    )
+
+
+@app.command()
+def refresh(
+    study: Study = None, source: Source = None, home: Home = None, exports: Exports = None, as_of: AsOf = None
+) -> None:
+    """Take in what is new, judge it, rebuild cohort, models and pages, and publish when nothing blocking failed."""
+    from aclf_pipeline.assets.instance import run_refresh
+    from aclf_pipeline.assets.outcome import describe_outcome
+
+    settings = _settings(
+        study=study, source=source, home=home, exports_dir=exports, as_of=as_of.date() if as_of else None
+    )
+    with _plain_errors():
+        with _progress() as tick:
+            result = run_refresh(settings, tick)
+        outcome = describe_outcome(settings, result)
+    for title, frame in outcome.tables:
+        _print(frame, title)
+    for line in outcome.lines:
+        console.print(line, highlight=False, soft_wrap=True)
+    if not outcome.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def trace(
+    patient: Annotated[str, typer.Argument(help="Pseudonymous id of a candidate, person or record")],
+    variable: Annotated[str | None, typer.Argument(help="Variable of the cohort; without it, all of them")] = None,
+    study: Study = None,
+    source: Source = None,
+    home: Home = None,
+) -> None:
+    """Follow a cohort value back to the bytes it came from."""
+    from aclf_pipeline.warehouse.connection import Warehouse
+    from aclf_pipeline.warehouse.trace import render
+    from aclf_pipeline.warehouse.trace import trace as follow
+
+    settings = _settings(study=study, source=source, home=home)
+    with _plain_errors(), Warehouse.open(settings.warehouse) as wh:
+        for line in render(follow(wh, patient, variable)):
+            console.print(line, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def violations(
+    rule: Annotated[str | None, typer.Argument(help="A rule's id; without it, counts of all")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many rows")] = 25,
+    study: Study = None,
+    source: Source = None,
+    home: Home = None,
+) -> None:
+    """List what broke which rule, with file and line."""
+    from aclf_pipeline.warehouse.connection import Warehouse
+    from aclf_pipeline.warehouse.ledger import violation_counts, violation_rows
+
+    settings = _settings(study=study, source=source, home=home)
+    with _plain_errors(), Warehouse.open(settings.warehouse) as wh:
+        if rule is None:
+            _print(violation_counts(wh), "Violations by rule")
+        else:
+            _print(violation_rows(wh, rule, limit), f"Violations of {rule}")
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port of Dagster's pages; the reports are on the next one")] = 3000,
+    study: Study = None,
+    source: Source = None,
+    home: Home = None,
+) -> None:
+    """Open Dagster (webserver and daemon) and the reports, on loopback."""
+    from aclf_pipeline.assets.serve import serve
+
+    settings = _settings(study=study, source=source, home=home)
+    with _plain_errors():
+        serve(settings, port)
+
+
+@app.command()
+def doctor(study: Study = None, source: Source = None, home: Home = None, exports: Exports = None) -> None:
+    """Check pages, mappings, paths and permissions before anything runs."""
+    from aclf_pipeline.assets.preflight import preflight
+
+    settings = _settings(study=study, source=source, home=home, exports_dir=exports)
+    findings = preflight(settings)
+    for finding in findings:
+        mark = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "fail": "[red]✗[/red]"}[finding.state]
+        console.print(f"{mark} {finding.says}", highlight=False, soft_wrap=True)
+    if any(finding.state == "fail" for finding in findings):
+        raise typer.Exit(2)
