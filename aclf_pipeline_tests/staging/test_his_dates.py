@@ -148,7 +148,7 @@ def test_the_hour_is_known_on_the_newer_form_only() -> None:
     ]
 
 
-def test_a_birth_after_admission_or_before_1900_is_named() -> None:
+def test_a_birth_that_cannot_be_is_named_unless_the_identity_number_knows_better() -> None:
     hospital = Hospital()
     hospital.deliver(
         "front_page_2011",
@@ -156,7 +156,14 @@ def test_a_birth_after_admission_or_before_1900_is_named() -> None:
             {"BAH": "R1", "CSRQ": "2015-01", "RYSJ": "2014-03-05"},
             {"BAH": "R2", "CSRQ": None, "CSRQ__problem": "impossible", "RYSJ": "2014-03-05"},
             {"BAH": "R3", "CSRQ": "1971-04", "RYSJ": "2014-03-05"},
+            {
+                "BAH": "R4",
+                "CSRQ": "2015-01",
+                "RYSJ": "2014-03-05",
+                "SFZH__valid": "true",
+                "SFZH__birth_month": "1971-04",
+            },
         ],
     )
     rows = hospital.stage("patients").select("birth_month", "unparsed").rows()
-    assert rows == [(None, "birth_month"), (None, "birth_month"), (date(1971, 4, 1), None)]
+    assert rows == [(None, "birth_month"), (None, "birth_month"), (date(1971, 4, 1), None), (None, None)]

@@ -1,5 +1,6 @@
 -- Notices of death. A household register may be late: its day is only the last on which the death can have been, so
 -- the first day and the precision stay open. A notice without record number is linked by the identity number.
+-- A name with a character lost on its way is left out, so that nothing is linked by it.
 -- A day before 1950, before the birth month or after the batch is left out and named in `unparsed`.
 -- one row per death notice
 with notices as (
@@ -29,7 +30,6 @@ cleaned as (
         病案号 as patient_id,
         身份证号 as national_id,
         if(coalesce(cast(姓名__damaged as boolean), false), null, 姓名) as name_id,
-        coalesce(cast(姓名__damaged as boolean), false) as is_name_damaged,
         if(cast(身份证号__valid as boolean), 身份证号__birth_month, null) as birth_text,
         if(trim(登记号, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(登记号, ' 　')) as notice_id,
         if(trim(死亡日期, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(死亡日期, ' 　')) as died_text,
@@ -46,12 +46,7 @@ typed as (
         cleaned.*,
         cast(try_strptime(cleaned.died_text, ['%Y-%m-%d', '%Y%m%d']) as date) as died_read,
         cast(try_strptime(cleaned.registered_text, ['%Y-%m-%d']) as date) as registered_read,
-        nullif(
-            regexp_extract(
-                upper(translate(cleaned.cause_text, '＋＊．　 †*', '+*.')), '^([A-Z]\d{2}(\.[0-9A-Z]+)?)(\+.*)?$', 1
-            ),
-            ''
-        ) as cause_code,
+        upper(translate(cleaned.cause_text, '．　 †', '.')) as cause_code,
         case cleaned.place_text when '院内' then 'in_hospital' when '院外' then 'outside' end as place,
         case cleaned.source_text
             when '院内死亡记录' then 'hospital_record'
@@ -94,10 +89,8 @@ select
     nullif(
         concat_ws(
             ',',
-            if(is_name_damaged, 'name_id', null),
             if(has_died and died_on is null, 'died_to', null),
             if(place_text is not null and place is null, 'place', null),
-            if(cause_text is not null and cause_code is null, 'cause_code', null),
             if(source_text is not null and source_read is null, 'information_source', null),
             if(has_registered and registered_on is null, 'registered_on', null)
         ),

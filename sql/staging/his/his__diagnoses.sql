@@ -1,6 +1,6 @@
 -- Diagnoses of the front page, unpivoted: outpatient, principal, then the other diagnoses as listed.
--- Codes lose blanks and marks and are upper case; a dagger-asterisk pair is split. What is no ICD-10 code is left out
--- and named in `unparsed`. No code means acute-on-chronic liver failure: the label carries it.
+-- Codes lose blanks and marks and are upper case; a dagger-asterisk pair is split. What is no code of ICD-10 stands as
+-- it is, for the rules: no code means acute-on-chronic liver failure, the label carries it and must not be lost.
 -- one row per listed diagnosis of a stay
 with pages_2011 as (
     select
@@ -90,8 +90,8 @@ stated as (
 coded as (
     select
         *,
-        nullif(regexp_extract(code_plain, '^([A-Z]\d{2}(\.[0-9A-Z]+)?)(\+.*)?$', 1), '') as code,
-        nullif(regexp_extract(code_plain, '\+([A-Z]\d{2}(\.[0-9A-Z]+)?)$', 1), '') as code_second
+        nullif(split_part(code_plain, '+', 1), '') as code,
+        nullif(split_part(code_plain, '+', 2), '') as code_second
     from stated
 )
 
@@ -111,7 +111,6 @@ select
         concat_ws(
             ',',
             if(stay_text is not null and stay_no is null, 'stay_id', null),
-            if(code_text is not null and code is null, 'code', null),
             if(presence_text is not null and present_on_admission is null, 'present_on_admission', null)
         ),
         ''

@@ -1,5 +1,6 @@
 -- Cell infusions as the cell laboratory's ledger states them. Counts stand in ten thousands or in millions by the
 -- header; both become millions. A count in ten thousands under a header of millions is for the rules to find.
+-- A name with a character lost on its way is left out, so that nothing is linked by it.
 -- A day before 1950, before the birth month or after the batch is left out and named in `unparsed`.
 -- one row per ledger line and snapshot
 with ledger as (
@@ -28,7 +29,6 @@ cells as (
         _row_id,
         病案号 as patient_id,
         if(coalesce(cast(姓名__damaged as boolean), false), null, 姓名) as name_id,
-        coalesce(cast(姓名__damaged as boolean), false) as is_name_damaged,
         trim(性别, ' 　') as sex_cell,
         trim(年龄, ' 　') as age_cell,
         trim(诊断, ' 　') as diagnosis_cell,
@@ -54,7 +54,6 @@ cleaned as (
         _row_id,
         patient_id,
         name_id,
-        is_name_damaged,
         if(sex_cell in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, sex_cell) as sex_text,
         if(age_cell in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, age_cell) as age_text,
         if(diagnosis_cell in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, diagnosis_cell) as diagnosis_text,
@@ -155,7 +154,6 @@ select
     nullif(
         concat_ws(
             ',',
-            if(is_name_damaged, 'name_id', null),
             if(sex_text is not null and sex_stated is null, 'sex_stated', null),
             if(age_text is not null and age_years_stated is null, 'age_years_stated', null),
             if(weight_text is not null and weight_kg is null, 'weight_kg', null),

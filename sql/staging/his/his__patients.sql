@@ -1,6 +1,7 @@
 -- Patients as the front page states them: pseudonyms, sex, birth month, and what the identity number encodes.
--- A name with a character lost on its way is left out, so that nothing is linked by it, and named in `unparsed`.
--- A birth month that is no month, before 1900 or after the admission is left out and named in `unparsed`.
+-- A name with a character lost on its way is left out, so that nothing is linked by it.
+-- A birth month that is no month, before 1900 or after the admission is left out, and named in `unparsed` unless a
+-- valid identity number has the right one.
 -- one row per delivered front page
 with pages_2011 as (
     select
@@ -61,6 +62,13 @@ judged as (
         *,
         coalesce(birth_read < date '1900-01-01' or birth_read > admitted_on, false) as is_impossible
     from typed
+),
+
+mended as (
+    select
+        *,
+        (is_impossible or birth_problem is not null) and not coalesce(national_id_valid, false) as has_no_birth_month
+    from judged
 )
 
 select
@@ -78,10 +86,9 @@ select
         concat_ws(
             ',',
             if(stay_text is not null and stay_no is null, 'stay_id', null),
-            if(is_name_damaged, 'name_id', null),
             if(sex_text is not null and sex_read is null, 'sex', null),
-            if(is_impossible or birth_problem is not null, 'birth_month', null)
+            if(has_no_birth_month, 'birth_month', null)
         ),
         ''
     ) as unparsed
-from judged
+from mended
