@@ -6,6 +6,7 @@ What does not belong here: types (the SQL gives them back) and column selection 
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import polars as pl
@@ -32,9 +33,13 @@ def _as_text(column: pl.Expr, dtype: Any) -> pl.Expr:
         moment = column.dt.convert_time_zone("UTC") if dtype.time_zone else column
         return moment.dt.to_string("%Y-%m-%d %H:%M:%S%.f" + zone)
     if isinstance(dtype, pl.List | pl.Array | pl.Struct):
-        return column.map_elements(str, return_dtype=pl.String)
+        return column.map_elements(_json, return_dtype=pl.String)
     if dtype == pl.Binary:
         return column.bin.encode("hex")
     if dtype == pl.Boolean:
         return pl.when(column).then(pl.lit("true")).when(~column).then(pl.lit("false"))
     return column.cast(pl.String)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value.to_list() if isinstance(value, pl.Series) else value, ensure_ascii=False, default=str)

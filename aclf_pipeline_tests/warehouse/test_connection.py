@@ -14,7 +14,7 @@ from aclf_pipeline.warehouse import Warehouse, WarehouseError
 from aclf_pipeline.warehouse.connection import SCHEMAS
 
 
-@pytest.fixture()
+@pytest.fixture
 def path(tmp_path):
     return tmp_path / "warehouse" / "his.duckdb"
 
@@ -121,5 +121,9 @@ def test_a_file_that_is_no_database_is_said_to_be_none(path):
 def test_the_file_is_free_after_an_exception(path):
     with pytest.raises(KeyError), Warehouse.open(path):
         raise KeyError("inside")
-    check = f"from pathlib import Path; from aclf_pipeline.warehouse import Warehouse; Warehouse.open(Path({str(path)!r}), wait_seconds=0.1).close()"
+    check = textwrap.dedent(f"""
+        from pathlib import Path
+        from aclf_pipeline.warehouse import Warehouse
+        Warehouse.open(Path({str(path)!r}), wait_seconds=0.1).close()
+    """)
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
