@@ -63,7 +63,7 @@ class Measured(Contract):
     hemoglobin: float = column("Haemoglobin, g/L", null=True)
     map: float = column("Mean arterial pressure, mm[Hg]", null=True)
     spo2: float = column("Oxygen saturation, percent", null=True)
-    fio2: float = column("Fraction of inspired oxygen, 0 to 1", null=True)
+    fio2: float = column("Inspired oxygen, percent", null=True)
     pao2: float = column("Arterial partial pressure of oxygen, mm[Hg]", null=True)
     dialysis: bool = column("Renal replacement in the baseline window", null=True)
     vasopressor: bool = column("Vasopressor in the baseline window", null=True)

@@ -22,6 +22,8 @@ KEY = "candidate_id"
 PROVENANCE = (KEY, "variable", "value", "value_text", "row_ids", "rule_ids", "explanation")
 # Signs have one unit in every source: the canonical tables deliver them so.
 SIGN_UNITS = {"map": "mm[Hg]", "spo2": "%"}
+# The percent sign of UCUM is a hundredth.
+PERCENT = 0.01
 # Which fact an event rests on.
 EVENT_FACTS = {"death": "death", "transplant": "transplant", "censored": "last_alive"}
 
@@ -80,8 +82,12 @@ def score_factors(protocol: Protocol) -> dict[tuple[str, str], float]:
         for variable, wanted in score.inputs.values():
             baseline = protocol.study.baseline.get(variable)
             analyte = protocol.analytes.get((baseline.analyte or baseline.item or "") if baseline else "")
-            if analyte is not None and analyte.unit != wanted and wanted in analyte.factors:
+            if analyte is None or analyte.unit == wanted:
+                continue
+            if wanted in analyte.factors:
                 factors[(variable, wanted)] = 1.0 / analyte.factors[wanted]
+            elif (analyte.unit, wanted) == ("%", "1"):
+                factors[(variable, wanted)] = PERCENT
     return factors
 
 
@@ -133,7 +139,13 @@ def _score_rows(lines: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         .agg(_all_of("row_ids"), _all_of("rule_ids"))
     )
     return lines.join(inputs, on=[KEY, "variable"], how="left").select(
-        KEY, "variable", "value", pl.lit(None, pl.String).alias("value_text"), "row_ids", "rule_ids", "explanation"
+        KEY,
+        "variable",
+        "value",
+        pl.lit(None, pl.String).alias("value_text"),
+        pl.col("row_ids").fill_null([]),
+        pl.col("rule_ids").fill_null([]),
+        "explanation",
     )
 
 

@@ -126,15 +126,20 @@ def test_hbv_dna_that_was_not_detected_is_below_a_limit_nobody_states() -> None:
     assert (found["value"], found["value_text"]) == (None, "<")
 
 
-def test_a_row_flagged_by_a_rule_of_the_list_comes_last_and_names_the_rule() -> None:
+def test_a_copied_panel_is_taken_only_where_there_is_no_other_and_names_the_rule() -> None:
     world = World().eligible()
     copied = world.lab("R1", "inr", "2014-03-12 06:00", 2.0)
+    world.violations.append(("labs", "labs_panel_not_copied", "flag", copied))
+    assert (fact(world, "inr")["row_ids"], fact(world, "inr")["rule_ids"]) == ([copied], ["labs_panel_not_copied"])
     own = world.lab("R1", "inr", "2014-03-10 06:00", 2.5)
-    world.violations.append(("labs", "copy_forward_panel", "flag", copied))
-    assert fact(world, "inr")["row_ids"] == [copied]
-    assert fact(world, "inr")["rule_ids"] == ["copy_forward_panel"]
-    world.parameters["baseline_second_choice"] = "copy_forward_panel"
-    assert fact(world, "inr")["row_ids"] == [own]
+    assert (fact(world, "inr")["row_ids"], fact(world, "inr")["rule_ids"]) == ([own], [])
+
+
+def test_a_result_outside_the_stay_it_is_filed_under_is_no_baseline() -> None:
+    world = World().eligible()
+    stray = world.lab("R1", "inr", "2014-03-12 06:00", 2.0)
+    world.violations.append(("labs", "labs_in_stay", "flag", stray))
+    assert fact(world, "inr")["value"] is None
 
 
 def test_age_is_months_since_the_birth_month_and_sex_that_of_the_person() -> None:

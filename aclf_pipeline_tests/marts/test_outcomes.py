@@ -119,6 +119,8 @@ def test_one_source_against_a_later_word_of_life_is_disputed_and_two_are_not() -
         ({}, date(2014, 9, 1)),
         ({"informant": "nobody"}, date(2014, 3, 31)),
         ({"reached": "no", "informant": None}, date(2014, 3, 31)),
+        ({"reached": "no", "informant": "nobody", "mode": "telephone", "informed_on": "2014-08-30"}, date(2014, 3, 31)),
+        ({"reached": None, "informant": "nobody", "mode": "registry", "informed_on": "2014-08-30"}, date(2014, 8, 30)),
         ({"vital_status": "lost"}, date(2014, 3, 31)),
         ({"vital_status": "unknown", "note": "家属诉已故"}, date(2014, 3, 31)),
     ],

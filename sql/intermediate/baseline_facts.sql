@@ -1,6 +1,6 @@
 -- Baseline facts: for each variable the one reading its window gives, and why this one. Nearest is nearest in days to
--- the reference day and, on one day, the first; rows flagged by a rule of the study's list come last. No reading
--- leaves the value missing, but a treatment that is not recorded was not given.
+-- the reference day and, on one day, the first. A copied panel comes last, and a row outside the stay it is filed under
+-- is not taken. No reading leaves the value missing, but a treatment that is not recorded was not given.
 -- one row per candidate and baseline variable
 with anchors as (
     select
@@ -34,12 +34,6 @@ flags as (
     group by table_name, _row_id
 ),
 
-second_choice as (
-    select text as rule_id
-    from rules.parameters
-    where parameter = 'baseline_second_choice'
-),
-
 measured as (
     select
         readings.*,
@@ -51,13 +45,12 @@ measured as (
             0
         ) as days_off,
         coalesce(flags.rule_ids, []) as rule_ids,
-        list_has_any(
-            coalesce(flags.rule_ids, []), (select list(second_choice.rule_id) from second_choice)
-        ) as is_second_choice
+        coalesce(list_contains(flags.rule_ids, 'labs_panel_not_copied'), false) as is_copied
     from intermediate.readings as readings
     inner join anchors on readings.candidate_id = anchors.candidate_id
     inner join baseline on readings.variable = baseline.variable
     left join flags on baseline.source_table = flags.table_name and readings._row_id = flags._row_id
+    where not coalesce(list_contains(flags.rule_ids, concat(baseline.source_table, '_in_stay')), false)
 ),
 
 ranked as (
@@ -66,7 +59,7 @@ ranked as (
         row_number() over (
             partition by candidate_id, variable
             order by
-                coalesce(is_second_choice, false),
+                is_copied,
                 case when pick = 'nearest' then days_off end,
                 case when pick = 'worst' and worst = 'high' then -value when pick = 'worst' then value end,
                 case when pick = 'last' then -epoch(observed_at) end,

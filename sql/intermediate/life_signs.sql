@@ -1,5 +1,6 @@
 -- Signs of life: every day on which the record itself shows a person alive, whatever the kind.
--- A follow-up row counts for the day its statement is true for, or else for the day of a call that was answered.
+-- A follow-up row counts for the day its statement is true for, or else for the day of a call that was answered; a call
+-- that reached nobody says nothing.
 -- Discharge is a sign of life unless the stay ended in death. Reports and registrations are not signs of life.
 -- one row per person, day and kind
 with persons as (
@@ -102,7 +103,9 @@ signs as (
         'follow-up' as kind,
         _row_id
     from core.followups
-    where vital_status in ('alive', 'alive_after_transplant')
+    where
+        vital_status in ('alive', 'alive_after_transplant')
+        and not coalesce(mode = 'telephone' and reached is distinct from 'yes' and informant = 'nobody', false)
 )
 
 select
