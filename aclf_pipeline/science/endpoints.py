@@ -42,7 +42,7 @@ def time_to_event(
         _death_known=pl.when(pl.col("_death") <= as_of).then("_death"),
         _transplant_known=pl.when(pl.col("_transplant") <= as_of).then("_transplant"),
         # A patient with an event after as_of was alive on it.
-        _alive_known=pl.min_horizontal(pl.max_horizontal("_alive", "_death", "_transplant"), pl.lit(as_of)),
+        _alive_known=pl.max_horizontal("_alive", "_death", "_transplant").clip(upper_bound=as_of),
     )
     first = known.with_columns(
         event=pl.when(pl.col("_transplant_known") <= pl.col("_death_known").fill_null(date.max))
@@ -69,8 +69,13 @@ def _problem() -> pl.Expr:
         .when(pl.col("event_on").is_null())
         .then(pl.lit("no evidence of follow-up: no death, no transplant, no day known alive"))
         .when(pl.col("event_days") < 0)
-        .then(pl.concat_str(pl.col("event"), pl.lit(" lies "), days_before, pl.lit(" days before time zero")))
+        .then(pl.concat_str(_what_happened(), pl.lit(" lies "), days_before, pl.lit(" days before time zero")))
     )
+
+
+def _what_happened() -> pl.Expr:
+    """Name the end of the observation in words."""
+    return pl.when(pl.col("event") == CENSORED).then(pl.lit("the last day known alive")).otherwise("event")
 
 
 def _warning() -> pl.Expr:

@@ -27,7 +27,7 @@ def event_flag(frame: pl.DataFrame, event: str, what: str) -> pl.Expr:
     """Return the event column as boolean; text or other codes are refused, because nobody said which count."""
     dtype = frame.schema[event]
     values = set(frame[event].drop_nulls().unique().to_list()) if dtype.is_numeric() else set()
-    if dtype != pl.Boolean and (not dtype.is_numeric() or values - {0, 1}):
+    if dtype not in (pl.Boolean, pl.Null) and (not dtype.is_numeric() or values - {0, 1}):
         raise StatisticalProblem(
             f"{what}: event column '{event}' must be yes/no or 0/1, but is {dtype}"
             f"{f' with values {sorted(values)[:5]}' if values else ''}. Say which events count with "

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from aclf_pipeline.science.competing_risks import cumulative_incidence
 from aclf_pipeline.science.cox import CoxResult, cox
@@ -102,21 +103,17 @@ def _counts(rows: pl.DataFrame, times: Floats) -> tuple[Counts, Counts, Counts]:
 
 def _kaplan_meier_one(rows: pl.DataFrame, horizons: Sequence[float]) -> pl.DataFrame:
     """Estimate one group."""
-    from lifelines import KaplanMeierFitter  # imported here: it costs seconds
-
     observed = rows["duration"].to_numpy()
     times = np.unique(np.concatenate([[0.0], observed, np.asarray(horizons, dtype=np.float64)]))
     at_risk, events, censored = _counts(rows, times)
-    entry = None if np.isneginf(rows["entry"].to_numpy()).all() else rows["entry"].to_numpy()
-    fitted = KaplanMeierFitter().fit(observed, rows["event"].to_numpy(), entry=entry)
-    survival = fitted.survival_function_at_times(times).to_numpy()
-    interval = fitted.confidence_interval_survival_function_
-    known = interval.index.to_numpy()
-    at = np.searchsorted(known, times, side="right") - 1
-    lower, upper = (np.where(at >= 0, interval.iloc[:, i].to_numpy()[at], 1.0) for i in (0, 1))
     survivors = at_risk - events
     steps = np.divide(events, at_risk * survivors, out=np.zeros(len(times)), where=(at_risk > 0) & (survivors > 0))
-    se = survival * np.sqrt(np.cumsum(steps))
+    root = np.sqrt(np.cumsum(steps))
+    if np.isneginf(rows["entry"].to_numpy()).all():
+        survival, lower, upper = _by_lifelines(rows, times)
+    else:
+        survival, lower, upper = _delayed_entry(at_risk, events, root)
+    se = survival * root
     beyond = (times > observed.max()) & (survival > 0)
     survival, se = np.where(beyond, np.nan, survival), np.where(beyond, np.nan, se)
     nowhere = beyond | (survival == 0)
@@ -133,6 +130,28 @@ def _kaplan_meier_one(rows: pl.DataFrame, horizons: Sequence[float]) -> pl.DataF
             "upper": np.where(nowhere, np.nan, np.where(certain, 1.0, upper)),
         }
     ).with_columns(pl.col("survival", "se", "lower", "upper").fill_nan(None))
+
+
+def _by_lifelines(rows: pl.DataFrame, times: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return survival and its log-log limits for right-censored data."""
+    from lifelines import KaplanMeierFitter  # imported here: it costs seconds
+
+    fitted = KaplanMeierFitter().fit(rows["duration"].to_numpy(), rows["event"].to_numpy())
+    interval = fitted.confidence_interval_survival_function_
+    at = np.searchsorted(interval.index.to_numpy(), times, side="right") - 1
+    lower, upper = (np.where(at >= 0, interval.iloc[:, i].to_numpy()[at], 1.0) for i in (0, 1))
+    return fitted.survival_function_at_times(times).to_numpy(), lower, upper
+
+
+def _delayed_entry(at_risk: Counts, events: Counts, root: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the product limit and its log-log limits; lifelines refuses small early risk sets, R does not."""
+    hazard = np.divide(events, at_risk, out=np.zeros(len(events)), where=at_risk > 0)
+    survival = np.cumprod(1 - hazard)
+    inside = (survival > 0) & (survival < 1)
+    log = np.log(np.where(inside, survival, 0.5))
+    width = norm.ppf(0.975) * root / log
+    lower, upper = (np.where(inside, np.exp(log * np.exp(sign * width)), np.nan) for sign in (-1, 1))
+    return survival, lower, upper
 
 
 def risk_table(
