@@ -1,32 +1,56 @@
--- Direct bilirubin above total bilirubin of the same tube by more than measurement error, both in one unit.
--- one row per violating result
-with bilirubins as (
+-- Direct and total bilirubin of one tube of which the direct is the higher, beyond rounding; both in one unit.
+-- one row per direct bilirubin and one per total bilirubin of such a tube
+with balance as (
     select
-        labs._row_id,
-        labs.patient_id,
-        labs.specimen_id,
-        labs.unit,
-        labs.value,
-        loincs.analyte
-    from staging.labs as labs
-    inner join rules.analyte_loinc as loincs on labs.loinc = loincs.loinc
-    where loincs.analyte in ('bilirubin_total', 'bilirubin_direct') and labs.operator = '='
+        max(value) filter (where item = 'direct_to_total_max') as direct_to_total_max,
+        max(value) filter (where item = 'rounding') as rounding
+    from rules.definitions
+    where definition = 'bilirubin_balance'
 ),
 
-ratio as (
-    select value from rules.definitions
-    where definition = 'lab_checks' and item = 'direct_over_total_max'
+results as (
+    select
+        labs._row_id,
+        labs.specimen_id,
+        loincs.analyte,
+        labs.value * units.factor as value
+    from staging.labs as labs
+    inner join rules.analyte_loinc as loincs on labs.loinc = loincs.loinc
+    inner join rules.analyte_units as units on loincs.analyte = units.analyte and labs.unit = units.unit
+    where
+        loincs.analyte in ('bilirubin_total', 'bilirubin_direct')
+        and labs.operator = '='
+        and labs.specimen_id is not null
+        and labs.specimen not in ('urine', 'ascites')
+),
+
+tubes as (
+    select
+        specimen_id,
+        max(_row_id) filter (where analyte = 'bilirubin_direct') as direct_row,
+        max(_row_id) filter (where analyte = 'bilirubin_total') as total_row,
+        max(value) filter (where analyte = 'bilirubin_direct') as direct,
+        max(value) filter (where analyte = 'bilirubin_total') as total
+    from results
+    group by specimen_id
+),
+
+violating as (
+    select
+        tubes.direct_row,
+        tubes.total_row,
+        concat('direct ', tubes.direct, ' above total ', tubes.total) as observed
+    from tubes
+    cross join balance
+    where tubes.direct > tubes.total * balance.direct_to_total_max + balance.rounding
 )
 
 select
-    direct._row_id,
-    concat('direct ', direct.value, ' of total ', total.value, ' ', total.unit) as observed
-from bilirubins as direct
-inner join bilirubins as total
-    on
-        direct.specimen_id = total.specimen_id
-        and direct.patient_id = total.patient_id
-        and direct.unit = total.unit
-        and total.analyte = 'bilirubin_total'
-cross join ratio
-where direct.analyte = 'bilirubin_direct' and direct.value > total.value * ratio.value
+    direct_row as _row_id,
+    observed
+from violating
+union all
+select
+    total_row as _row_id,
+    observed
+from violating

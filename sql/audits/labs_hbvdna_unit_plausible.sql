@@ -1,17 +1,17 @@
--- HBV-DNA under IU/mL that no kit prints so: a number below the lowest limit of quantification is a logarithm; while
--- the only kit reported copies, IU/mL is the wrong unit.
+-- HBV-DNA under IU/mL that no kit prints so: a plain number as low as a logarithm, or any result from before the first
+-- kit that reports IU/mL.
 -- one row per violating result
 with kits as (
     select
-        max(value) filter (where item = 'iu_min') as iu_min,
-        max(cast(text as date)) filter (where item = 'copies_only_until') as copies_only_until
+        max(value) filter (where item = 'log10_max') as log10_max,
+        max(cast(text as date)) filter (where item = 'first_iu_on') as first_iu_on
     from rules.definitions
-    where definition = 'hbv_dna_kits'
+    where definition = 'hbv_dna'
 )
 
 select
     labs._row_id,
-    concat(labs.value_text, ' ', labs.unit_text, ' on ', labs.collected_at) as observed
+    concat(labs.value_text, ' ', labs.unit_text, ' on ', cast(labs.collected_at as date)) as observed
 from staging.labs as labs
 inner join rules.analyte_loinc as loincs on labs.loinc = loincs.loinc
 cross join kits
@@ -19,6 +19,6 @@ where
     loincs.analyte = 'hbv_dna'
     and labs.unit = '[IU]/mL'
     and (
-        (labs.operator = '=' and labs.value < kits.iu_min)
-        or (labs.value is not null and cast(labs.collected_at as date) <= kits.copies_only_until)
+        (labs.operator = '=' and labs.value > 0 and labs.value <= kits.log10_max)
+        or (labs.value is not null and labs.collected_at < kits.first_iu_on)
     )

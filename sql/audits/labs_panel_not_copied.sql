@@ -1,64 +1,47 @@
--- Tubes of which at least so many items repeat, to the letter, the same patient's previous tube with the same items.
--- one row per copied result
-with results as (
+-- Results of a tube that repeat, as text, the patient's previous tube of another day in many items.
+-- one row per repeated result
+with panels as (
+    select max(value) filter (where item = 'copied_items_min') as items_min
+    from rules.definitions
+    where definition = 'panels'
+),
+
+results as (
     select
         _row_id,
         patient_id,
         specimen_id,
         specimen,
-        source_code,
+        loinc,
         value_text,
-        collected_at,
-        cast(collected_at as date) as collected_on
+        collected_at
     from staging.labs
-    where specimen_id is not null and operator = '=' and collected_at is not null
+    where specimen_id is not null and collected_at is not null and operator = '='
 ),
 
 compared as (
     select
         _row_id,
         specimen_id,
-        patient_id,
-        value_text,
-        collected_on,
-        lag(value_text) over item as text_before,
         lag(specimen_id) over item as specimen_before,
-        lag(collected_on) over item as collected_before
+        value_text = lag(value_text) over item
+        and cast(collected_at as date) > cast(lag(collected_at) over item as date) as is_equal
     from results
-    window item as (partition by patient_id, specimen, source_code order by collected_at, specimen_id)
+    window item as (partition by patient_id, specimen, loinc order by collected_at, specimen_id)
 ),
 
-copies as (
+equal as (
     select
+        _row_id,
         specimen_id,
-        patient_id,
-        specimen_before,
-        count(*) as items,
-        count(*) filter (where value_text = text_before) as same
+        count(*) over (partition by specimen_id, specimen_before) as items
     from compared
-    where collected_on > collected_before
-    group by specimen_id, patient_id, specimen_before
-),
-
-fewest as (
-    select value from rules.definitions
-    where definition = 'lab_checks' and item = 'copied_items_min'
-),
-
-copied as (
-    select copies.*
-    from copies
-    cross join fewest
-    where copies.same >= fewest.value and copies.same = copies.items
+    where is_equal
 )
 
 select
-    compared._row_id,
-    concat(copied.same, ' items as in the tube before') as observed
-from compared
-inner join copied
-    on
-        compared.specimen_id = copied.specimen_id
-        and compared.patient_id = copied.patient_id
-        and compared.specimen_before = copied.specimen_before
-where compared.value_text = compared.text_before
+    equal._row_id,
+    concat(equal.items, ' results as in the tube before') as observed
+from equal
+cross join panels
+where equal.items >= panels.items_min

@@ -1,7 +1,7 @@
--- Results of a record number without a front page.
--- one row per violating result
+-- Results of a record number that no front page has.
+-- one row per violating row
 select
-    labs._row_id,
+    _row_id,
     'no front page' as observed
-from staging.labs as labs
-anti join staging.patients as patients on labs.patient_id = patients.patient_id
+from staging.labs
+where patient_id not in (select patients.patient_id from staging.patients as patients)

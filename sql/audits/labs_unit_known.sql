@@ -1,25 +1,36 @@
--- Numbers of a known analyte in a unit it does not accept, or without one.
+-- Numbers in blood whose unit their analyte does not accept. A result without a unit is read in unit 1, which INR, pH
+-- and indices accept; text results have no number and are not asked.
 -- one row per violating result
-with accepted as (
+with results as (
     select
-        loincs.loinc,
-        units.unit
-    from rules.analyte_loinc as loincs
-    inner join rules.analyte_units as units on loincs.analyte = units.analyte
+        _row_id,
+        loinc,
+        value_text,
+        unit_text,
+        if(unit_text is null, coalesce(unit, '1'), unit) as unit
+    from staging.labs
+    where value is not null and specimen not in ('urine', 'ascites')
 ),
 
-analytes as (
+seen as (
+    select distinct
+        loinc,
+        unit
+    from results
+),
+
+unknown as (
     select
-        loincs.loinc,
-        analytes.analyte
-    from rules.analyte_loinc as loincs
-    inner join rules.analytes as analytes on loincs.analyte = analytes.analyte
+        seen.loinc,
+        seen.unit
+    from seen
+    inner join rules.analyte_loinc as loincs on seen.loinc = loincs.loinc
+    left join rules.analyte_units as units on loincs.analyte = units.analyte and seen.unit = units.unit
+    where units.factor is null
 )
 
 select
-    labs._row_id,
-    concat(analytes.analyte, ' ', labs.value_text, ' with unit ', coalesce(labs.unit_text, 'none')) as observed
-from staging.labs as labs
-inner join analytes on labs.loinc = analytes.loinc
-anti join accepted on labs.loinc = accepted.loinc and coalesce(labs.unit, '1') = accepted.unit
-where labs.value is not null
+    results._row_id,
+    concat(results.value_text, ' ', coalesce(results.unit_text, 'without a unit')) as observed
+from results
+inner join unknown on results.loinc = unknown.loinc and results.unit is not distinct from unknown.unit

@@ -1,33 +1,33 @@
--- Numbers outside the limits of their analyte, compared in the analyte's own unit. A result at a limit of detection is
--- left alone: its number is a limit, not a measurement.
+-- Numbers in blood outside the hard limits of their analyte, in the analyte's unit. The limit of a censored result is no
+-- measurement and is not asked.
 -- one row per violating result
-with factors as (
+with limits as (
     select
         loincs.loinc,
         units.unit,
         units.factor,
-        limits.analyte,
         limits.low,
         limits.high
-    from rules.analyte_loinc as loincs
-    inner join rules.analyte_limits as limits on loincs.analyte = limits.analyte
-    inner join rules.analyte_units as units on loincs.analyte = units.analyte
+    from rules.analyte_limits as limits
+    inner join rules.analyte_loinc as loincs on limits.analyte = loincs.analyte
+    inner join rules.analyte_units as units on limits.analyte = units.analyte
 ),
 
-numbers as (
+results as (
     select
         _row_id,
         loinc,
         value,
-        coalesce(unit, '1') as unit
+        value_text,
+        unit_text,
+        if(unit_text is null, coalesce(unit, '1'), unit) as unit
     from staging.labs
-    where value is not null and operator = '=' and specimen not in ('urine', 'ascites')
+    where value is not null and coalesce(operator, '=') = '=' and specimen not in ('urine', 'ascites')
 )
 
 select
-    numbers._row_id,
-    concat(factors.analyte, ' ', numbers.value, ' ', numbers.unit, ', limits ', factors.low, ' to ', factors.high)
-        as observed
-from numbers
-inner join factors on numbers.loinc = factors.loinc and numbers.unit = factors.unit
-where numbers.value * factors.factor not between factors.low and factors.high
+    results._row_id,
+    concat_ws(' ', results.value_text, results.unit_text) as observed
+from results
+inner join limits on results.loinc = limits.loinc and results.unit = limits.unit
+where results.value * limits.factor < limits.low or results.value * limits.factor > limits.high

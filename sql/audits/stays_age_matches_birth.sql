@@ -1,28 +1,33 @@
--- Stated ages that no day of the stated birth month can give, by more than a year.
+-- Stays whose stated age is years off the age by birth month and admission. The day of birth is not kept, so the age by
+-- dates can be one year too high in the month of birth. A valid identity number is the better birth month.
 -- one row per violating stay
-with births as (
-    select
-        row_raw(_row_id) as raw_id,
-        birth_month
-    from staging.patients
+with tolerances as (
+    select max(value) filter (where item = 'age_years') as age_years
+    from rules.definitions
+    where definition = 'tolerances'
 ),
 
-ages as (
+births as (
+    select
+        patient_id,
+        stay_id,
+        max(coalesce(if(national_id_valid, national_id_birth_month, null), birth_month)) as birth_month
+    from staging.patients
+    group by patient_id, stay_id
+),
+
+aged as (
     select
         stays._row_id,
         stays.age_years_stated,
-        date_sub('year', last_day(births.birth_month), cast(stays.admitted_at as date)) as youngest,
-        date_sub('year', births.birth_month, cast(stays.admitted_at as date)) as oldest
+        date_sub('year', cast(births.birth_month as timestamp), stays.admitted_at) as age_years
     from staging.stays as stays
-    inner join births on row_raw(stays._row_id) = births.raw_id
+    inner join births on stays.patient_id = births.patient_id and stays.stay_id = births.stay_id
 )
 
 select
-    ages._row_id,
-    concat('stated ', ages.age_years_stated, ', by dates ', ages.youngest, ' to ', ages.oldest) as observed
-from ages
-inner join rules.definitions as allowed
-    on allowed.definition = 'stay_checks' and allowed.item = 'age_difference_max_years'
-where
-    ages.age_years_stated < ages.youngest - allowed.value
-    or ages.age_years_stated > ages.oldest + allowed.value
+    aged._row_id,
+    concat('stated ', aged.age_years_stated, ', by dates ', aged.age_years) as observed
+from aged
+cross join tolerances
+where abs(aged.age_years_stated - aged.age_years) >= tolerances.age_years

@@ -1,7 +1,7 @@
--- Two different front pages under one record number and ordinal; neither is known to be the right one.
--- one row per violating stay
+-- Stays with more than one current front page.
+-- one row per such front page
 select
     _row_id,
-    concat('stay ', stay_no, ' from ', admitted_at) as observed
+    concat(count(*) over (partition by patient_id, stay_id), ' front pages') as observed
 from staging.stays
 qualify count(*) over (partition by patient_id, stay_id) > 1

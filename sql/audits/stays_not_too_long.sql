@@ -1,9 +1,14 @@
--- Stays longer than a stay can be.
+-- Stays longer than any stay is.
 -- one row per violating stay
+with tolerances as (
+    select max(value) filter (where item = 'stay_days_max') as days_max
+    from rules.definitions
+    where definition = 'tolerances'
+)
+
 select
     stays._row_id,
-    concat_ws(' to ', stays.admitted_at, stays.discharged_at) as observed
+    concat(date_diff('day', stays.admitted_at, stays.discharged_at), ' days') as observed
 from staging.stays as stays
-inner join rules.definitions as longest
-    on longest.definition = 'stay_checks' and longest.item = 'days_max'
-where stays.discharged_at > stays.admitted_at + to_days(cast(longest.value as integer))
+cross join tolerances
+where date_diff('day', stays.admitted_at, stays.discharged_at) > tolerances.days_max

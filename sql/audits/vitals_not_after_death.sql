@@ -1,38 +1,94 @@
--- Rows taken after the day of death. The death is that of the highest source: death record of the hospital, then front
--- page, then notices of disease control; a call or a household register dates too loosely to set a row aside.
--- one row per violating row
-with claims as (
+-- Signs measured a day or more after the patient's death. The death is that of the highest source: hospital record,
+-- assessment of death, front page, other notices, follow-up, household register. A death that a later admission
+-- contradicts is not believed here, and of dates that agree the later counts: nothing of a living patient is set aside.
+-- one row per violating sign
+with tolerances as (
+    select to_days(cast(max(value) filter (where item = 'death_agreement_days') as integer)) as agreement
+    from rules.definitions
+    where definition = 'tolerances'
+),
+
+identities as (
+    select distinct
+        patient_id,
+        if(national_id_valid, national_id, null) as national_id
+    from staging.patients
+),
+
+notices as (
     select
-        deaths.patient_id,
-        deaths.died_to as died_on,
-        case deaths.information_source
-            when 'hospital_record' then 'a'
-            when 'source_system' then 'a'
-            when 'disease_control' then 'c'
-        end as rank
-    from staging.deaths as deaths
-    where deaths.information_source in ('hospital_record', 'source_system', 'disease_control')
+        patient_id,
+        died_to,
+        case information_source when 'hospital_record' then 'a' when 'household_register' then 'f' else 'd' end as rank
+    from staging.deaths
     union all
     select
-        stays.patient_id,
-        cast(stays.discharged_at as date) as died_on,
+        identities.patient_id,
+        deaths.died_to,
+        case deaths.information_source
+            when 'hospital_record' then 'a' when 'household_register' then 'f' else 'd'
+        end as rank
+    from staging.deaths as deaths
+    inner join identities on deaths.national_id = identities.national_id
+    union all
+    select
+        patient_id,
+        cast(assessed_at as date) as died_to,
         'b' as rank
-    from staging.stays as stays
-    where stays.disposition = 'died' and stays.discharged_at >= stays.admitted_at
+    from staging.assessments
+    where assessment_type = 'death'
+    union all
+    select
+        patient_id,
+        cast(discharged_at as date) as died_to,
+        'c' as rank
+    from staging.stays
+    where disposition = 'died' and discharged_at >= admitted_at
+    union all
+    select
+        patient_id,
+        died_to,
+        'e' as rank
+    from staging.followups
+    where vital_status = 'dead'
+),
+
+admissions as (
+    select
+        patient_id,
+        max(cast(admitted_at as date)) as last_admitted_on
+    from staging.stays
+    group by patient_id
+),
+
+believed as (
+    select
+        notices.patient_id,
+        notices.died_to,
+        min_by(notices.died_to, concat(notices.rank, notices.died_to)) over (
+            partition by notices.patient_id
+        ) as first_died_to
+    from notices
+    left join admissions on notices.patient_id = admissions.patient_id
+    where
+        notices.patient_id is not null
+        and notices.died_to is not null
+        and coalesce(admissions.last_admitted_on <= notices.died_to, true)
 ),
 
 deaths as (
     select
-        patient_id,
-        min_by(died_on, rank) as died_on
-    from claims
-    where died_on is not null and patient_id is not null
-    group by patient_id
+        believed.patient_id,
+        max(believed.died_to) as died_to
+    from believed
+    cross join tolerances
+    where believed.died_to <= believed.first_died_to + tolerances.agreement
+    group by believed.patient_id
 )
 
 select
-    rows._row_id,
-    concat(rows.measured_at, ' after the death on ', deaths.died_on) as observed
-from staging.vitals as rows
-inner join deaths on rows.patient_id = deaths.patient_id
-where cast(rows.measured_at as date) > deaths.died_on
+    vitals._row_id,
+    concat('on ', cast(vitals.measured_at as date), ', death by ', deaths.died_to) as observed
+from staging.vitals as vitals
+inner join deaths on vitals.patient_id = deaths.patient_id
+where cast(vitals.measured_at as date) > deaths.died_to

@@ -1,0 +1,68 @@
+-- Results that differ tenfold from the patient's results before and after, within days: a moved decimal point. At the
+-- end of a course the result before is enough.
+-- one row per violating result
+with jump as (
+    select
+        max(value) filter (where item = 'factor') as factor,
+        max(value) filter (where item = 'spread') as spread,
+        max(value) filter (where item = 'hours') as hours
+    from rules.definitions
+    where definition = 'decimal_jump'
+),
+
+results as (
+    select
+        labs._row_id,
+        labs.patient_id,
+        labs.collected_at,
+        labs.value_text,
+        labs.unit_text,
+        loincs.analyte,
+        labs.value * units.factor as value
+    from staging.labs as labs
+    inner join rules.analyte_loinc as loincs on labs.loinc = loincs.loinc
+    inner join rules.analyte_units as units
+        on loincs.analyte = units.analyte and coalesce(labs.unit, '1') = units.unit
+    where
+        loincs.analyte in ('sodium', 'potassium', 'albumin', 'bilirubin_total', 'inr')
+        and labs.operator = '='
+        and labs.value > 0
+        and labs.collected_at is not null
+        and labs.specimen not in ('urine', 'ascites')
+),
+
+courses as (
+    select
+        *,
+        lag(value) over course as value_before,
+        lag(collected_at) over course as before_at,
+        lead(value) over course as value_after,
+        lead(collected_at) over course as after_at
+    from results
+    window course as (partition by patient_id, analyte order by collected_at, _row_id)
+),
+
+jumps as (
+    select
+        courses._row_id,
+        courses.value_text,
+        courses.unit_text,
+        courses.value_before,
+        date_diff('hour', courses.before_at, courses.collected_at) <= jump.hours as is_before_near,
+        date_diff('hour', courses.collected_at, courses.after_at) <= jump.hours as is_after_near,
+        greatest(courses.value_before / courses.value, courses.value / courses.value_before)
+        between jump.factor / jump.spread and jump.factor * jump.spread as is_off_before,
+        greatest(courses.value_after / courses.value, courses.value / courses.value_after)
+        between jump.factor / jump.spread and jump.factor * jump.spread as is_off_after
+    from courses
+    cross join jump
+)
+
+select
+    _row_id,
+    concat(value_text, ' ', unit_text, ' after ', value_before) as observed
+from jumps
+where
+    (is_before_near or is_after_near)
+    and (not coalesce(is_before_near, false) or is_off_before)
+    and (not coalesce(is_after_near, false) or is_off_after)

@@ -1,0 +1,80 @@
+-- INR and prothrombin activity of one tube that do not belong together: they agree within tolerance only when exchanged,
+-- or are apart by a gross factor. The activity expected from an INR is a polynomial in its inverse.
+-- one row per INR and one per activity of such a tube
+with relation as (
+    select
+        max(value) filter (where item = 'c3') as c3,
+        max(value) filter (where item = 'c2') as c2,
+        max(value) filter (where item = 'c1') as c1,
+        max(value) filter (where item = 'c0') as c0,
+        max(value) filter (where item = 'tolerance') as tolerance,
+        max(value) filter (where item = 'gross_factor') as gross_factor
+    from rules.definitions
+    where definition = 'pta_from_inr'
+),
+
+results as (
+    select
+        labs._row_id,
+        labs.specimen_id,
+        loincs.analyte,
+        labs.value
+    from staging.labs as labs
+    inner join rules.analyte_loinc as loincs on labs.loinc = loincs.loinc
+    where loincs.analyte in ('inr', 'pta') and labs.operator = '=' and labs.value > 0 and labs.specimen_id is not null
+),
+
+tubes as (
+    select
+        max(_row_id) filter (where analyte = 'inr') as inr_row,
+        max(_row_id) filter (where analyte = 'pta') as pta_row,
+        max(value) filter (where analyte = 'inr') as inr,
+        max(value) filter (where analyte = 'pta') as pta
+    from results
+    group by specimen_id
+    having inr_row is not null and pta_row is not null
+),
+
+expected as (
+    select
+        tubes.*,
+        relation.tolerance,
+        relation.gross_factor,
+        greatest(
+            ((relation.c3 / tubes.inr + relation.c2) / tubes.inr + relation.c1) / tubes.inr + relation.c0, 1
+        ) as pta_of_inr,
+        greatest(
+            ((relation.c3 / tubes.pta + relation.c2) / tubes.pta + relation.c1) / tubes.pta + relation.c0, 1
+        ) as pta_of_exchanged
+    from tubes
+    cross join relation
+),
+
+distances as (
+    select
+        *,
+        abs(ln(pta / pta_of_inr)) as distance,
+        abs(ln(inr / pta_of_exchanged)) as distance_exchanged
+    from expected
+),
+
+violating as (
+    select
+        inr_row,
+        pta_row,
+        concat('INR ', inr, ' with activity ', pta, ' %') as observed
+    from distances
+    where
+        distance > ln(gross_factor)
+        or (inr > pta and distance > ln(1 + tolerance) and distance_exchanged < distance)
+)
+
+select
+    inr_row as _row_id,
+    observed
+from violating
+union all
+select
+    pta_row as _row_id,
+    observed
+from violating
