@@ -70,6 +70,7 @@ def load_graph(sql_dir: Path, source: str, study: str) -> list[Model]:
     sql_dir = Path(sql_dir)
     page = load_source(sql_dir / "staging" / source)
     problems: list[str] = []
+    read: list[Model] = []
     models: dict[str, Model] = {}
     for schema, name, path in _files(sql_dir, source, study, problems):
         model = _read(schema, name, path, sql_dir, problems)
@@ -77,9 +78,10 @@ def load_graph(sql_dir: Path, source: str, study: str) -> list[Model]:
             continue
         if model.table in models:
             problems.append(f"{_shown(path, sql_dir)}: makes {model.table}, which {models[model.table].path} makes too")
+        read.append(model)
         models[model.table] = model
     outside = _outside(sql_dir, page)
-    problems += _parent_problems(models.values(), outside, set(page.absent), sql_dir)
+    problems += _parent_problems(read, outside, set(page.absent), sql_dir)
     order = _ordered(models, problems)
     if problems:
         raise GraphError(problems)

@@ -31,8 +31,8 @@ RELEASED = ("marts.cohort", "marts.attrition", "marts.eligibility", "marts.cohor
 """Tables of a release; those that do not exist are left out, except the cohort."""
 
 _DIGEST_LENGTH = 12
-_TELEPHONE = re.compile(r"(?<![\w.])1[3-9]\d{9}(?![\w.])")
-_IDENTITY = re.compile(r"(?<![\w.])\d{17}[\dXx](?![\w.])")
+_TELEPHONE = re.compile(r"(?<![\w.])1[3-9]\d{9}(?![\w.])", re.ASCII)
+_IDENTITY = re.compile(r"(?<![\w.])\d{17}[\dXx](?![\w.])", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def publish(
             "protocol_digest": protocol_digest,
             "sources": sources,
         }
-        digest = _digest({**about, "tables": _hashes(draft)})
+        digest = _digest({**about, "content": _content(tables)})
         path = releases / f"{as_of.isoformat()}-{digest}"
         if path.exists():
             return Release(path, digest, is_new=False)
@@ -114,7 +114,22 @@ def _tables(wh: Warehouse) -> dict[str, pl.DataFrame]:
     there = wh.tables()
     if "marts.cohort" not in there:
         raise WarehouseError("release: there is no marts.cohort. Refresh the study first.")
-    return {table: wh.frame(f"select * from {quoted(table)} order by all") for table in RELEASED if table in there}
+    return {table: _read(wh, table) for table in RELEASED if table in there}
+
+
+def _read(wh: Warehouse, table: str) -> pl.DataFrame:
+    return wh.frame(f"select * from {quoted(table)} order by all")
+
+
+def _content(tables: Mapping[str, pl.DataFrame]) -> dict[str, list[str]]:
+    """Columns with their types, and a hash of the cells, of each table."""
+    return {
+        table: [
+            *(f"{name} {dtype}" for name, dtype in frame.schema.items()),
+            hashlib.sha256(_flat(frame).write_csv().encode("utf-8")).hexdigest(),
+        ]
+        for table, frame in tables.items()
+    }
 
 
 def _sources(wh: Warehouse) -> list[dict[str, Any]]:
@@ -125,16 +140,21 @@ def _sources(wh: Warehouse) -> list[dict[str, Any]]:
 def _write_table(folder: Path, table: str, frame: pl.DataFrame, as_of: date) -> None:
     name = table.split(".", 1)[1]
     frame.write_parquet(folder / f"{name}.parquet", compression="zstd", statistics=True)
-    flat = frame.with_columns(
+    flat = _flat(frame)
+    flat.write_csv(folder / f"{name}.csv")
+    if name == "cohort":
+        _write_stata(folder / "cohort.dta", flat, as_of)
+
+
+def _flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with lists written out, joined by semicolons."""
+    return frame.with_columns(
         [
             pl.col(column).list.eval(pl.element().cast(pl.String)).list.join(";").alias(column)
             for column, dtype in frame.schema.items()
             if isinstance(dtype, pl.List)
         ]
     )
-    flat.write_csv(folder / f"{name}.csv")
-    if name == "cohort":
-        _write_stata(folder / "cohort.dta", flat, as_of)
 
 
 def _write_stata(path: Path, frame: pl.DataFrame, as_of: date) -> None:

@@ -176,7 +176,7 @@ class Identifier(Page):
 
 
 class Bundled(Page):
-    """Exports that an installed Python package carries: used when no exports folder is given. The package is not run."""
+    """Exports that an installed Python package carries, for when no exports folder is given. It is not run."""
 
     package: str
     folder: str
