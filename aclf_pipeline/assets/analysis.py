@@ -3,8 +3,6 @@
 What does not belong here: estimators (science) and drawing (reports).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import dagster as dg

@@ -6,8 +6,6 @@ checks gate only inside one run.
 What does not belong here: anything the run does.
 """
 
-from __future__ import annotations
-
 import json
 
 import dagster as dg

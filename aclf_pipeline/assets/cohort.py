@@ -3,8 +3,6 @@
 What does not belong here: who is eligible (the study page) and how anything is computed (science).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

@@ -6,8 +6,6 @@ fails, the core tables stay as they were and everything downstream is skipped.
 What does not belong here: how rows are judged (quality).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NoReturn

@@ -3,8 +3,6 @@
 What does not belong here: reading files (warehouse) and judging rows (gate).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 

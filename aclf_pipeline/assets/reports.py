@@ -3,8 +3,6 @@
 What does not belong here: rendering (reports) and writing a release (warehouse).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path

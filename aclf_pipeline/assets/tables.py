@@ -3,8 +3,6 @@
 What does not belong here: staging's promotion to core (gate), and the tables that science makes (cohort).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg
