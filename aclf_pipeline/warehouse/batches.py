@@ -69,7 +69,7 @@ def discover(source: Source, exports: Path) -> Batches:
     exports = Path(exports)
     if not exports.is_dir():
         raise UserError(f"exports: '{exports}' is not a folder. Put the batch folders of '{source.id}' there.")
-    folders = sorted(path for path in exports.iterdir() if path.is_dir() and not path.name.startswith("."))
+    folders = sorted(path for path in exports.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
     if not folders:
         return Batches(tuple(_single(source, exports)), ())
     latest: dict[tuple[str, int, str], list[Path]] = {}
@@ -119,7 +119,8 @@ def contents(source: Source, batch: Batch) -> Contents:
     """The files of a batch and the promises of its manifest; a file in only one of the two is `file_missing`."""
     manifest = source.batches.manifest
     service = {source.batches.complete_when, manifest.file if manifest else None}
-    files = sorted(path for path in batch.folder.iterdir() if path.is_file() and path.name not in service)
+    visible = [path for path in batch.folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+    files = sorted(path for path in visible if path.name not in service)
     found = Contents(files)
     if manifest is None:
         return found

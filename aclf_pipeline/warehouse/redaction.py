@@ -24,6 +24,7 @@ _NO_NAMES = frozenset(
         "兄弟", "姐妹", "朋友", "同事", "护士", "医生", "医师", "不详", "未知", "无名氏", "失访",
     )
 )  # fmt: skip
+_LONG_NUMBER = re.compile(r"\d{7}")
 _RECORD = re.compile(r"(?<!\d)\d{7}(?!\d)")
 _AREA = rf"(?:{_HAN}{{2,8}}?(?:省|自治区|市|自治州|地区|县|旗|区))"
 _STREET = r"(?:路|街|大道|道|巷|里|弄|胡同|村|镇|乡|小区|花园|社区)"
@@ -81,7 +82,7 @@ class Redactor:
             counts: Counter[str] = Counter()
             became = text
             for what, mark, pattern in _PATTERNS:
-                if what == "address" and not _ADDRESS_WORDS.search(became):
+                if not (_ADDRESS_WORDS if what == "address" else _LONG_NUMBER).search(became):
                     continue
                 became, found = pattern.subn(mark, became)
                 counts[what] += found

@@ -172,6 +172,26 @@ class TestOneBatch:
             assert rules(hospital.ingest(wh)) == ["column_extra"]
             assert "YBH" not in dict(wh.columns("raw.toy__labs"))
 
+    def test_a_file_without_rows_is_loaded_with_none(self, hospital):
+        hospital.deliver(FULL, {"检验_2013.csv": csv_bytes([LAB_HEADER]), "首页_1.csv": csv_bytes([PAGE_HEADER])})
+        with hospital.open() as wh:
+            report = hospital.ingest(wh)
+            assert (states(report), report.files_loaded, report.rows_loaded) == ({FULL: "loaded"}, 2, 0)
+
+    def test_a_listed_column_that_is_absent_is_null_in_every_row(self, hospital):
+        header = [name for name in PAGE_HEADER if name != "DH"]
+        row = ["0412873", "王小明", "1971-04-12", "", "1"]
+        hospital.deliver(FULL, {"首页_1.csv": csv_bytes([header, row, ["0412874", *row[1:]]])})
+        with hospital.open() as wh:
+            hospital.ingest(wh)
+            assert wh.rows("select LYFS, SFZH from raw.toy__pages") == [("1", None), ("1", None)]
+
+    def test_hidden_files_are_nothing(self, hospital):
+        (hospital.deliver(FULL, {"检验_2013.csv": labs(lab(1))}) / ".DS_Store").write_bytes(b"x")
+        with hospital.open() as wh:
+            report = hospital.ingest(wh)
+            assert (states(report), rules(report)) == ({FULL: "loaded"}, [])
+
     def test_progress_counts_bytes_up(self, hospital):
         hospital.deliver(FULL, {"检验_2013.csv": labs(lab(1)), "检验_2014.csv": labs(lab(2))})
         seen = []
@@ -219,6 +239,16 @@ class TestOrder:
             report = hospital.ingest(wh)
         assert states(report) == {"backup of 2018": "unreadable_name"}
         assert report.files_loaded == 0
+
+    def test_a_folder_of_files_is_one_batch_where_the_source_says_so(self, hospital):
+        page = hospital.source.model_dump(by_alias=True) | {"batches": {"folder": ".*"}}
+        source = type(hospital.source).model_validate(page)
+        (hospital.exports / "检验_1.csv").write_bytes(labs(lab(1)))
+        (hospital.exports / "__pycache__").mkdir()
+        with hospital.open() as wh:
+            report = ingest_module.ingest(wh, source, hospital.exports, KEY, CLOCK)
+            assert (states(report), report.rows_loaded) == ({"exports": "loaded"}, 1)
+            assert states(ingest_module.ingest(wh, source, hospital.exports, KEY, CLOCK)) == {"exports": "known"}
 
     def test_no_exports_folder_is_said(self, hospital):
         hospital.exports.rmdir()
