@@ -1,0 +1,12 @@
+"""A hospital that never existed: exports of source `his` with a known truth and known defects.
+
+Written from the export specification alone. Not here: anything the pipeline knows (protocol, contracts, staging); a
+simulator that shared it could not test it.
+"""
+
+from __future__ import annotations
+
+from .bundle import BundleSummary, write_bundle
+from .profiles import PROFILES
+
+__all__ = ["PROFILES", "BundleSummary", "write_bundle"]
