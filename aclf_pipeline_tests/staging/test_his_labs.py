@@ -156,6 +156,14 @@ def test_a_unit_printed_in_the_result_stands_in_for_a_blank_one() -> None:
     assert (got["unit"], got["unit_text"], got["receipt"]) == ("g/L", None, "decorated,unit_from_result")
 
 
+@pytest.mark.parametrize(
+    ("text", "value"), [("7.5210^9/L", 7.52), ("10710^9/L", 107), ("13510E9/L", 135), ("5.94×10^9/L↓", 5.94)]
+)
+def test_a_unit_that_begins_with_a_number_is_taken_off_first(text: str, value: float) -> None:
+    [got] = labs({"项目代码": "WBC", "项目名称": "白细胞计数", "标本类型": "全血", "单位": "10^9/L", "结果": text})
+    assert (got["value"], got["unit"], got["unparsed"]) == (value, "10*9/L", None)
+
+
 def test_an_unknown_unit_and_an_unknown_material_are_named() -> None:
     unit, material = labs({"单位": "克", "结果": "38"}, {"标本类型": "胸水", "结果": "38"})
     assert (unit["unit"], unit["unparsed"]) == (None, "unit")

@@ -91,18 +91,28 @@ plain_texts as (
     from texts
 ),
 
+counted_texts as (
+    select
+        value_text,
+        plain,
+        regexp_extract(plain, '([×x*]?10[\^E*]\d/L)\s*(?:[↑↓]+|HH?|LL?)?$', 1) as count_unit,
+        regexp_replace(plain, '[×x*]?10[\^E*]\d/L\s*(?:[↑↓]+|HH?|LL?)?$', '') as number_text
+    from plain_texts
+),
+
 split_texts as (
     select
         value_text,
         plain,
+        count_unit,
         regexp_extract(
-            plain,
+            number_text,
             '^(<=|>=|[<>≤≥])?\s*(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)?'
             || '(?:\s*(?:[eE]|[×xX*]\s*10\s*\^?)([+-]?\d{1,2}))?\s*(.*)$',
             ['sign', 'digits', 'power', 'tail']
         ) as part,
         regexp_full_match(plain, '(?:<=|>=|[<>≤≥])?\s*(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?') as is_bare
-    from plain_texts
+    from counted_texts
 ),
 
 parts as (
@@ -113,7 +123,9 @@ parts as (
         struct_extract(part, 'sign') as sign,
         replace(struct_extract(part, 'digits'), ',', '') as digits,
         coalesce(nullif(struct_extract(part, 'power'), ''), '0') as power,
-        trim(regexp_replace(struct_extract(part, 'tail'), '([↑↓]+|(^|\s)(HH?|LL?))$', '')) as tail_unit_text
+        concat(
+            trim(regexp_replace(struct_extract(part, 'tail'), '([↑↓]+|(^|\s)(HH?|LL?))$', '')), count_unit
+        ) as tail_unit_text
     from split_texts
 ),
 
