@@ -3,7 +3,7 @@
 Five reasons, decided in this order:
 
 - `duplicate_row`: the record stands again, byte by byte, later in the same file; the first is kept.
-- `snapshot`, `row_withdrawn`: the file is an older snapshot; the row stands again in the newest one, or does not.
+- `snapshot`, `row_withdrawn`: the file is an older snapshot; the row stands again in a later one, or in none.
 - `corrected`, `reissued`: the contract's identity was delivered again: by a later batch, or with a later version.
 - `withdrawn`: the newest version is withdrawn; it does not count and neither do the versions before it.
 
@@ -136,24 +136,28 @@ def _repeats(wh: Warehouse, raw_table: str, table: str) -> None:
 
 def _snapshots(wh: Warehouse, kind: str) -> None:
     wh.execute(
-        """-- rows of older snapshots, with their successor in the newest one: one row per staged row
+        """-- rows of older snapshots, with the newest row that states them again: one row per staged row
         insert into version_dead
         with newest as (
             select raw_table, max(batch_seq) as batch_seq from quality.files
             where is_snapshot and state = 'loaded'
             group by raw_table
         ),
-        current_rows as (
-            select v.identity_hash, v.raw_table, min(v._row_id) as _row_id
-            from version_rows as v
-            join newest as n on n.raw_table = v.raw_table and n.batch_seq = v.batch_seq
-            group by v.identity_hash, v.raw_table
+        older as (
+            select v.* from version_rows as v
+            join newest as n on n.raw_table = v.raw_table and n.batch_seq > v.batch_seq
+            where v.is_snapshot
+        ),
+        restated as (
+            select o._row_id, arg_max(v._row_id, (v.batch_seq, -v._row_id)) as by_row_id
+            from older as o
+            join version_rows as v
+                on v.identity_hash = o.identity_hash and v.raw_table = o.raw_table and v.batch_seq > o.batch_seq
+            group by o._row_id
         )
-        select v._row_id, c._row_id, if(c._row_id is null, 'row_withdrawn', 'snapshot')
-        from version_rows as v
-        join newest as n on n.raw_table = v.raw_table and n.batch_seq > v.batch_seq
-        left join current_rows as c on c.identity_hash = v.identity_hash and c.raw_table = v.raw_table
-        where v.is_snapshot"""
+        select o._row_id, r.by_row_id, if(r.by_row_id is null, 'row_withdrawn', 'snapshot')
+        from older as o
+        left join restated as r on r._row_id = o._row_id"""
     )
     _keep(wh, kind)
 

@@ -158,6 +158,28 @@ def test_the_newest_snapshot_is_the_truth(wh: Warehouse) -> None:
     ]
 
 
+def test_a_row_that_vanishes_is_told_once_where_it_stood_last(wh: Warehouse) -> None:
+    files(wh, *((n, n, "raw.his__ledger", True) for n in (1, 2, 3, 4)))
+    stage(
+        wh,
+        "infusions",
+        """
+        file | line | patient_id | infused_on | batch_no
+        1    | 4    | R1         | 2014-01-01 | B1
+        2    | 4    | R1         | 2014-01-01 | B1
+        1    | 5    | R2         | 2014-01-01 | B1
+        3    | 4    | R2         | 2014-01-01 | B1
+        4    | 4    | R2         | 2014-01-01 | B1
+        """,
+    )
+    assert superseded(wh, "infusions") == [
+        ("infusions", "1:4", "snapshot", "2:4"),
+        ("infusions", "1:5", "snapshot", "4:4"),
+        ("infusions", "2:4", "row_withdrawn", None),
+        ("infusions", "3:4", "snapshot", "4:4"),
+    ]
+
+
 def test_a_snapshot_delivered_again_unchanged_does_not_become_the_newest(wh: Warehouse) -> None:
     files(wh, (1, 1, "raw.his__ledger", True), (2, 2, "raw.his__ledger", True), (3, 3, "raw.his__ledger", True))
     wh.execute("update quality.files set state = 'same_content', same_as = 1 where file_id = 3")
