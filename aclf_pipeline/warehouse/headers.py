@@ -28,15 +28,15 @@ class Layout:
     findings: tuple[Finding, ...] = ()
 
 
-def match_header(header: Sequence[str], forms: Mapping[str, FileForm]) -> Layout:
-    """Read a header as one of the forms its kind may have.
+def match_header(header: Sequence[str], forms: Mapping[str, FileForm], line: int | None = 1) -> Layout:
+    """Read a header, which stands on a line (None: it stands on none), as one of the forms its kind may have.
 
     Raises RefusedError: `column_missing`, `column_renamed` (with the nearest listed column) or `column_repeated`. An
     unlisted column is a flag, `column_extra`; it is not stored. Header texts are quoted only where they look like
     column names, so that a file without a header does not put cells into a message.
     """
     names = [normal_name(cell) for cell in header]
-    form_id, form = _form(names, forms)
+    form_id, form = _form(names, forms, line)
     known = [name if name in form.by_spelling else None for name in names]
     if 2 * sum(name is not None for name in known) < sum(column.is_required for column in form.columns):
         raise RefusedError(
@@ -45,7 +45,7 @@ def match_header(header: Sequence[str], forms: Mapping[str, FileForm]) -> Layout
                 f"The first line is not the header of '{form.kind}': of {len(form.columns)} listed columns it names"
                 f" {sum(name is not None for name in known)}",
                 _AGAIN,
-                1,
+                line,
             )
         )
     places: dict[str, int] = {}
@@ -55,19 +55,19 @@ def match_header(header: Sequence[str], forms: Mapping[str, FileForm]) -> Layout
             repeated += [column.name] if column.name in places else []
             places.setdefault(column.name, place)
     problems = [
-        Finding("column_repeated", f"The column '{name}' stands twice in the header", _AGAIN, 1)
+        Finding("column_repeated", f"The column '{name}' stands twice in the header", _AGAIN, line)
         for name in sorted(set(repeated))
     ]
     extra = [place for place, name in enumerate(names) if name and name not in form.by_spelling]
     missing = [column.name for column in form.columns if column.is_required and column.name not in places]
-    lost, extra = _renamed(names, extra, missing, form)
+    lost, extra = _renamed(names, extra, missing, form, line)
     problems += lost
     if problems:
         raise RefusedError(*problems)
-    return Layout(form_id, form, places, tuple(_extra(names[place], form) for place in extra))
+    return Layout(form_id, form, places, tuple(_extra(names[place], form, line) for place in extra))
 
 
-def _form(names: Sequence[str], forms: Mapping[str, FileForm]) -> tuple[str, FileForm]:
+def _form(names: Sequence[str], forms: Mapping[str, FileForm], line: int | None) -> tuple[str, FileForm]:
     """The form whose telling columns are all there; the one with most of them when there are several."""
     there = set(names)
 
@@ -82,7 +82,10 @@ def _form(names: Sequence[str], forms: Mapping[str, FileForm]) -> tuple[str, Fil
         kind = next(iter(forms.values())).kind
         raise RefusedError(
             Finding(
-                "column_missing", f"The header is of no known form of '{kind}', which is told by {telling}", _AGAIN, 1
+                "column_missing",
+                f"The header is of no known form of '{kind}', which is told by {telling}",
+                _AGAIN,
+                line,
             )
         )
     return max(fitting.items(), key=lambda item: len(item[1].form_has))
@@ -94,7 +97,7 @@ def _spellings(form: FileForm, name: str) -> set[str]:
 
 
 def _renamed(
-    names: Sequence[str], extra: list[int], missing: list[str], form: FileForm
+    names: Sequence[str], extra: list[int], missing: list[str], form: FileForm, line: int | None
 ) -> tuple[list[Finding], list[int]]:
     """Findings about missing columns; an unlisted name in a missing column's place is taken for its new name."""
     findings = []
@@ -102,14 +105,14 @@ def _renamed(
     for lost in missing:
         place = _place_of(lost, names, left, form)
         if place is None:
-            findings.append(Finding("column_missing", f"The column '{lost}' is missing", _AGAIN, 1))
+            findings.append(Finding("column_missing", f"The column '{lost}' is missing", _AGAIN, line))
             continue
         left.remove(place)
         message = (
             f"Column {place + 1} is headed {_shown(names[place])}, which is neither a listed name nor an alias;"
             f" the nearest listed column, '{lost}', is missing"
         )
-        findings.append(Finding("column_renamed", message, _AGAIN, 1))
+        findings.append(Finding("column_renamed", message, _AGAIN, line))
     return findings, left
 
 
@@ -132,12 +135,12 @@ def _listed(names: Sequence[str], place: int, form: FileForm) -> str | None:
     return column.name if column else None
 
 
-def _extra(name: str, form: FileForm) -> Finding:
+def _extra(name: str, form: FileForm, line: int | None) -> Finding:
     return Finding(
         "column_extra",
         f"The column {_shown(name)} is not listed for '{form.kind}'; it was not stored",
         "List it in source.yaml with its privacy class if the study needs it.",
-        1,
+        line,
         action="flag",
     )
 

@@ -86,7 +86,7 @@ def _read_grids(grids: list[Grid], forms: Mapping[str, FileForm], privacy: Priva
     problems: list[Finding] = []
     for grid in grids:
         try:
-            layouts.append(match_header(grid.header, forms))
+            layouts.append(match_header(grid.header, forms, _header_line(grid, forms)))
         except RefusedError as refused:
             problems += refused.findings
     if problems:
@@ -97,6 +97,11 @@ def _read_grids(grids: list[Grid], forms: Mapping[str, FileForm], privacy: Priva
         content.findings += [finding for finding in layout.findings if finding not in content.findings]
         _protect(content, grid, layout, privacy)
     return content
+
+
+def _header_line(grid: Grid, forms: Mapping[str, FileForm]) -> int | None:
+    """The row of a sheet that holds its header; None for a file that has no lines."""
+    return next(iter(forms.values())).sheets.header_row if grid.sheet else None
 
 
 def _protect(content: FileContent, grid: Grid, layout: Layout, privacy: Privacy) -> None:
