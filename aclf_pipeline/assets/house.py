@@ -38,11 +38,11 @@ class House:
     def load(cls, settings: Settings, progress: Callable[[str, int, int], None] | None = None) -> House:
         """Read and proof-read every page; raises with all problems of a page at once."""
         protocol = load_protocol(settings.protocol, settings.study)
-        if protocol.study.source != settings.source:
+        if protocol.study.source != settings.source and "source" not in settings.model_fields_set:
             raise ProtocolError(
                 [
                     f"settings: study '{settings.study}' is defined on source '{protocol.study.source}', not on "
-                    f"'{settings.source}'. Set ACLF_SOURCE={protocol.study.source} or choose another study."
+                    f"'{settings.source}'. Say --source {protocol.study.source}, or name another source on purpose."
                 ]
             )
         audits = load_audits(settings.sql)

@@ -5,5 +5,5 @@ select
     concat(item, ' ', coalesce(value_code, cast(value as varchar)), ', one of several') as observed
 from staging.assessments
 where assessment_id is not null and item not in ('infection_site', 'comorbidity')
-qualify min(value_text) over key <> max(value_text) over key
 window key as (partition by assessment_id, item)
+qualify min(value_text) over key <> max(value_text) over key

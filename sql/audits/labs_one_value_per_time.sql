@@ -5,5 +5,5 @@ select
     concat(value_text, ' ', unit_text, ', one of several') as observed
 from staging.labs
 where specimen_id is null
-qualify min(value_text) over key <> max(value_text) over key
 window key as (partition by patient_id, stay_id, collected_at, loinc, specimen)
+qualify min(value_text) over key <> max(value_text) over key

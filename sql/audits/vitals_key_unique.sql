@@ -5,5 +5,5 @@ select
     concat(item, ' ', value_text, ', one of several') as observed
 from staging.vitals
 where measured_at is not null
-qualify min(value_text) over key <> max(value_text) over key
 window key as (partition by patient_id, stay_id, measured_at, item)
+qualify min(value_text) over key <> max(value_text) over key
