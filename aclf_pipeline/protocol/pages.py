@@ -141,7 +141,7 @@ def _sentence(path: str, error: ErrorDetails, kind: type[Stanza]) -> str:
             return f"has {path} '{given}', which is none of {', '.join(options)}.{did_you_mean(given, options)}"
         case "value_error":
             told = str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
-            return f"({path}) {told}" if path else told
+            return told if not path or told.startswith("names") else f"has a '{path}' that {told}"
         case "string_pattern_mismatch":
             return (
                 f"has {path} '{given}', which is not written like {_EXAMPLES.get(path.split('.')[0], 'an identifier')}"

@@ -70,7 +70,9 @@ def load_protocol(folder: Path, study: str) -> Protocol:
     if raw["rules.yaml"] is not None:
         problems += _waived_rules(waivers, [str(body.get("id")) for body in _dicts(raw["rules.yaml"])])
     if the_study is not None:
-        problems += _study_names(study_page, study, the_study, _names(raw["analytes.yaml"]))
+        problems += _study_names(study_page, study, the_study)
+        if raw["analytes.yaml"] is not None:
+            problems += _measured_names(study_page, the_study, _names(raw["analytes.yaml"]))
         problems += _plan_names(plan_page, plan, the_study)
     if problems or the_study is None:
         raise ProtocolError(problems)
@@ -155,20 +157,23 @@ def _waived_rules(waivers: Iterable[Waiver], rules: Iterable[str]) -> list[str]:
     ]
 
 
-def _study_names(page: str, folder: str, study: Study, analytes: set[str]) -> list[str]:
+def _study_names(page: str, folder: str, study: Study) -> list[str]:
     problems = []
     if study.id != folder:
         problems.append(f"{page}: the id is '{study.id}' and the folder is '{folder}'; write the same")
-    for name, variable in study.baseline.items():
-        if variable.analyte is not None and variable.analyte not in analytes:
-            problems.append(
-                f"{page}, baseline: '{name}' names analyte '{variable.analyte}', which analytes.yaml does not have."
-                f"{did_you_mean(variable.analyte, analytes)}"
-            )
     problems += _twice(f"{page}, eligibility", [criterion.id for criterion in study.eligibility])
     if (primary := sum(endpoint.primary for endpoint in study.endpoints.values())) != 1:
         problems.append(f"{page}, endpoints: {primary} are primary; name exactly one before looking at the data")
     return problems
+
+
+def _measured_names(page: str, study: Study, analytes: set[str]) -> list[str]:
+    return [
+        f"{page}, baseline: '{name}' names analyte '{variable.analyte}', which analytes.yaml does not have."
+        f"{did_you_mean(variable.analyte, analytes)}"
+        for name, variable in study.baseline.items()
+        if variable.analyte is not None and variable.analyte not in analytes
+    ]
 
 
 def _plan_names(page: str, plan: Iterable[Analysis], study: Study) -> list[str]:

@@ -9,8 +9,9 @@ import re
 
 USUAL = (
     "umol/L", "mmol/L", "nmol/L", "pmol/L", "mg/dL", "ug/dL", "ng/dL", "g/L", "g/dL", "mg/L", "ug/L", "ng/L", "ng/mL",
-    "pg/mL", "U/L", "kU/L", "[IU]/L", "[IU]/mL", "m[IU]/L", "m[IU]/mL", "u[IU]/mL", "10*9/L", "10*3/uL", "/uL", "%", "1",
-    "s", "{copies}/mL", "mm[Hg]", "kPa", "Cel", "cm", "kg", "L/L", "{COI}", "{S_CO}", "[pH]", "/min", "mL", "meq/L", "a",
+    "pg/mL", "U/L", "kU/L", "[IU]/L", "[IU]/mL", "m[IU]/L", "m[IU]/mL", "u[IU]/mL", "10*9/L", "10*3/uL", "/uL", "%",
+    "1", "s", "{copies}/mL", "mm[Hg]", "kPa", "Cel", "cm", "kg", "L/L", "{COI}", "{S_CO}", "[pH]", "/min", "mL",
+    "meq/L", "a",
 )  # fmt: skip
 """The spellings the pages use: what a misspelt unit is compared with. Any other valid UCUM unit is as good."""
 
