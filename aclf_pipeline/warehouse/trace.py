@@ -16,7 +16,7 @@ from aclf_pipeline.warehouse.row_id import unpack
 
 _MOST_STEPS = 20
 """Source rows of one value that are followed; the rest are counted."""
-_MOST_CELLS = 14
+_MOST_CELLS = 20
 _HIDDEN = ("_row_id", "patient_id", "name_id", "national_id", "person_id")
 
 
