@@ -123,6 +123,8 @@ IMAGING = [
     ("肝内占位，性质待定；未见腹水", "doubtful", None, "no"),
     ("原发性肝癌不除外", "doubtful", None, None),
     ("不除外肝癌", "doubtful", None, None),
+    ("原发性肝癌，不除外。少量腹水", "doubtful", None, "yes"),
+    ("肝硬化，不除外肝癌", "doubtful", "yes", None),
     ("肝癌？", "doubtful", None, None),
     ("排除肝癌", "no", None, None),
     ("肝硬化待定", None, "doubtful", None),

@@ -50,7 +50,9 @@ clauses as (
         conclusion,
         unnest(
             regexp_split_to_array(
-                regexp_replace(translate(conclusion, '；，？　', ';,? '), ',\s*(性质|待定|不除外|不能除外)', '$1', 'g'),
+                regexp_replace(
+                    translate(conclusion, '；，？　', ';,? '), ',\s*(性质|待定|不除外\s*([。;]|$)|不能除外\s*([。;]|$))', '\1', 'g'
+                ),
                 '[;,。\n]|\d+[.、．)]'
             )
         ) as clause
