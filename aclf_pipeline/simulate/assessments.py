@@ -22,9 +22,27 @@ from .world import World
 
 KIND = "病程评估"
 COLUMNS: tuple[str, ...] = (
-    "评估号", "病案号", "住院次数", "姓名", "评估时间", "评估类型", "肝性脑病", "腹水", "感染", "感染部位", "消化道出血",
-    "肝肾综合征", "肝硬化", "HBsAg阳性史", "抗病毒史", "起病日期", "ACLF诊断", "合并症", "病程摘要", "医师",
-)  # fmt: skip
+    "评估号",
+    "病案号",
+    "住院次数",
+    "姓名",
+    "评估时间",
+    "评估类型",
+    "肝性脑病",
+    "腹水",
+    "感染",
+    "感染部位",
+    "消化道出血",
+    "肝肾综合征",
+    "肝硬化",
+    "HBsAg阳性史",
+    "抗病毒史",
+    "起病日期",
+    "ACLF诊断",
+    "合并症",
+    "病程摘要",
+    "医师",
+)
 FORMS: dict[str, FileForm] = {
     "a": FileForm("病程评估_2010-2018.csv", delivery.BOM_QUOTED, COLUMNS),
     "c": FileForm("病程评估_增量_{stamp}.csv", delivery.BOM_QUOTED, COLUMNS),

@@ -22,7 +22,6 @@ from .findings import Findings
 from .followup import KIND as CALLS
 from .followup import Call, TypedCell, build_calls, call_cells
 from .imaging import build_imaging
-from .lab_files import KIND as LABS
 from .lab_files import LabFiles, record_habits
 from .lab_habits import apply_habits
 from .lab_tubes import Tubes, build_tubes
@@ -31,16 +30,16 @@ from .labs import Printer
 from .ledger import LedgerRow, build_ledger
 from .orders import build_orders
 from .procedures import build_procedures
+from .profiles import check_profile
 from .rows import Kind
 from .streams import stream
 from .trajectories import Encounters, build_encounters
 from .treatments import build_treatments
 from .truth import defects_frame, last_evidence, patients_frame, write_truth
 from .vitals import build_vitals
+from .withdrawn import record_withdrawn
 from .workbooks import Laid, lay_out_calls, lay_out_ledger
 from .world import World, build_world
-from .withdrawn import record_withdrawn
-from .profiles import check_profile
 
 NOTICE = """SYNTHETIC DATA / 模拟数据
 
@@ -108,7 +107,7 @@ def build_rooms(world: World, findings: Findings) -> tuple[Rooms, list[Any]]:
 
 
 def _cell(row: Any, kind: Kind, name: str) -> str | None:
-    return row.cells[kind.forms[row.file].columns.index(name)]  # type: ignore[no-any-return]
+    return row.cells[kind.forms[row.file].columns.index(name)]
 
 
 def lab_files(rooms: Rooms, treatments: list[Any], findings: Findings) -> Iterator[Delivered]:

@@ -234,7 +234,7 @@ def build_stays(persons: list[Person], seed: int) -> list[Stay]:
     drafts: list[tuple[Person, Span, int, int]] = []
     for person in persons:
         spans = _infused_spans(person, rng) if person.infused else _uninfused_spans(person, rng)
-        if not spans[-1].end == "dead":
+        if spans[-1].end != "dead":
             spans += _later_spans(person, spans[-1].last, rng)
         spans = _early_spans(person, rng) + spans
         person.death_in_hospital = spans[-1].end == "dead"
@@ -255,8 +255,8 @@ def build_stays(persons: list[Person], seed: int) -> list[Stay]:
 def _make_stay(
     idx: int, person: Person, span: Span, hours: tuple[int, int], ordinal: int, rng: np.random.Generator
 ) -> Stay:
-    aclf = person.aclf and span.role in ("index", "second") or span.role == "terminal" and person.aclf
-    ward_in = _WARDS[int(rng.choice(5, p=(0.42, 0.40, 0.06, 0.08, 0.04)))]
+    aclf = (person.aclf and span.role in ("index", "second")) or (span.role == "terminal" and person.aclf)
+    ward_in = _WARDS[int(rng.choice(5, p=(0.39, 0.38, 0.11, 0.08, 0.04)))]
     graft = person.transplant
     inside = graft is not None and span.first <= graft <= span.last
     ward_out = (
@@ -266,8 +266,19 @@ def _make_stay(
         ward_in = TRANSPLANT_WARD
     insufficiency = not aclf and span.role == "index" and bool(rng.random() < 0.3)
     return Stay(
-        idx, person.idx, span.role, hours[0], hours[1], span.end, ordinal, ward_in, ward_out, person.bah, aclf, insufficiency,
-    )  # fmt: skip
+        idx,
+        person.idx,
+        span.role,
+        hours[0],
+        hours[1],
+        span.end,
+        ordinal,
+        ward_in,
+        ward_out,
+        person.bah,
+        aclf,
+        insufficiency,
+    )
 
 
 def build_visits(persons: list[Person], stays: list[Stay], seed: int) -> list[Visit]:

@@ -49,8 +49,9 @@ def meld_of(tbil_umol_l: Floats, crea_umol_l: Floats, inr: Floats) -> Floats:
 
 def _skewed(z: Floats, median: float, low: float, high: float) -> Floats:
     """Log-normal with separate spread below and above the median; `low` and `high` are the 2.5 and 97.5 % points."""
-    spread = np.where(z < 0, np.log(median / low), np.log(high / median)) / 1.96
-    return np.asarray(median * np.exp(spread * z))
+    below = np.asarray(z < 0, dtype=float)
+    spread = below * np.log(median / low) + (1 - below) * np.log(high / median)
+    return np.asarray(median * np.exp(spread / 1.96 * z))
 
 
 def _blend(rng: np.random.Generator, severity: Floats, weight: float) -> Floats:

@@ -16,9 +16,20 @@ from .world import World
 
 KIND = "死亡登记"
 COLUMNS: tuple[str, ...] = (
-    "登记号", "病案号", "姓名", "性别", "身份证号", "死亡日期", "死亡时间", "死亡地点", "根本死因编码", "死亡原因", "信息来源",
-    "登记日期", "备注",
-)  # fmt: skip
+    "登记号",
+    "病案号",
+    "姓名",
+    "性别",
+    "身份证号",
+    "死亡日期",
+    "死亡时间",
+    "死亡地点",
+    "根本死因编码",
+    "死亡原因",
+    "信息来源",
+    "登记日期",
+    "备注",
+)
 FORMS: dict[str, FileForm] = {
     "a": FileForm("死亡登记_2010-2018.csv", delivery.GB_CRLF, COLUMNS),
     "c": FileForm("死亡登记_增量_{stamp}.csv", delivery.GB_CRLF, COLUMNS),

@@ -19,14 +19,29 @@ from .world import World
 
 KIND = "随访"
 COLUMNS: tuple[str, ...] = (
-    "序号", "病案号", "姓名", "联系电话", "联系人", "随访日期", "随访方式", "信息提供者", "是否接通", "生存状态", "信息日期",
-    "死亡日期", "死亡原因", "肝移植", "移植日期", "备注", "随访人",
-)  # fmt: skip
+    "序号",
+    "病案号",
+    "姓名",
+    "联系电话",
+    "联系人",
+    "随访日期",
+    "随访方式",
+    "信息提供者",
+    "是否接通",
+    "生存状态",
+    "信息日期",
+    "死亡日期",
+    "死亡原因",
+    "肝移植",
+    "移植日期",
+    "备注",
+    "随访人",
+)
 TypedCell = str | int | float | date | None
 # Days on which the whole list was called, and the share of persons called on each.
 CAMPAIGNS: tuple[tuple[int, float], ...] = (
-    (day(2012, 6, 15), 0.30), (day(2014, 9, 20), 0.30), (day(2016, 10, 18), 0.30), (day(2018, 9, 17), 0.55),
-    (day(2019, 5, 14), 0.45), (day(2019, 10, 15), 0.85),
+    (day(2012, 6, 15), 0.30), (day(2014, 9, 20), 0.30), (day(2016, 10, 18), 0.30), (day(2018, 9, 17), 0.65),
+    (day(2019, 5, 14), 0.55), (day(2019, 10, 15), 0.85),
 )  # fmt: skip
 _RELATIVES = ("本人", "配偶", "子女", "父母", "其他家属")
 SUPPLEMENT_FROM = day(2019, 1, 1)
@@ -170,7 +185,7 @@ def build_calls(world: World) -> list[Call]:
     for person in world.persons:
         book.person(person)
     calls = sorted(book.calls, key=lambda call: (call.at, call.person.idx))
-    calls += _mistaken_calls(book, calls)
+    calls += _mistaken_calls(calls)
     calls.sort(key=lambda call: (call.at, call.person.idx))
     for uid, call in enumerate(calls):
         own_batches = [stay.batch for stay in world.stays if stay.person == call.person.idx]
@@ -179,7 +194,7 @@ def build_calls(world: World) -> list[Call]:
     return [call for call in calls if call.batch < NOT_DELIVERED]
 
 
-def _mistaken_calls(book: CallBook, calls: list[Call]) -> list[Call]:
+def _mistaken_calls(calls: list[Call]) -> list[Call]:
     """Two rows entered by mistake for persons who were really called on other days; withdrawn later."""
     early = [call for call in calls if call.at <= day(2018, 9, 30) and call.status == "存活"]
     found = []
@@ -202,7 +217,21 @@ def call_cells(call: Call, rng: np.random.Generator) -> list[TypedCell]:
     person = call.person
     graft = "是" if call.graft_text is not None else ("不详" if call.reached != "是" else "否")
     return [
-        None, person.bah, person.name, phone_of(rng), name_of(rng), shown(call.at), call.way, call.informant, call.reached,
-        call.status, shown(call.info), call.death_text, "肝衰竭" if call.tells_death else None, graft, call.graft_text,
-        None, "随访员",
-    ]  # fmt: skip
+        None,
+        person.bah,
+        person.name,
+        phone_of(rng),
+        name_of(rng),
+        shown(call.at),
+        call.way,
+        call.informant,
+        call.reached,
+        call.status,
+        shown(call.info),
+        call.death_text,
+        "肝衰竭" if call.tells_death else None,
+        graft,
+        call.graft_text,
+        None,
+        "随访员",
+    ]

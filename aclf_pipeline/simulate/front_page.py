@@ -81,8 +81,12 @@ def _constants(rng: np.random.Generator) -> dict[str, Cell]:
     return {
         "YLFKFS": str(rng.choice(("1", "2", "3", "7", "9"), p=(0.36, 0.22, 0.25, 0.13, 0.04))),
         "MZ": "汉族" if rng.random() < 0.97 else "壮族",
-        "HKDZ": address_of(rng), "XZZ": address_of(rng), "DH": phone_of(rng), "LXRXM": name_of(rng), "DH2": phone_of(rng),
-    }  # fmt: skip
+        "HKDZ": address_of(rng),
+        "XZZ": address_of(rng),
+        "DH": phone_of(rng),
+        "LXRXM": name_of(rng),
+        "DH2": phone_of(rng),
+    }
 
 
 def _page(
@@ -105,15 +109,29 @@ def _page(
         number = first_generation(person.id_number)
     page: dict[str, Cell] = dict(constant)
     page |= {
-        "JGID": INSTITUTION, "SKU": f"{stay.bah}-{stay.zycs}", "ZYCS": str(stay.zycs), "BAH": stay.bah, "XM": person.name,
+        "JGID": INSTITUTION,
+        "SKU": f"{stay.bah}-{stay.zycs}",
+        "ZYCS": str(stay.zycs),
+        "BAH": stay.bah,
+        "XM": person.name,
         "XB": ("女" if person.female else "男") if old else ("2" if person.female else "1"),
-        "CSRQ": form(person.birth), "NL": str(completed_years(person.birth, stay.first)), "SFZH": number,
+        "CSRQ": form(person.birth),
+        "NL": str(completed_years(person.birth, stay.first)),
+        "SFZH": number,
         "RYTJ": str(rng.choice(("1", "2", "3", "9"), p=(0.25, 0.5, 0.22, 0.03))),
-        "RYSJ": form(stay.first), "RYSJS": hours[0], "RYKB": stay.ward_in, "CYSJ": form(stay.last), "CYSJS": hours[1],
-        "CYKB": stay.ward_out, "SJZYTS": str(max(1, stay.last - stay.first)),
-        "XX": "6" if rng.random() < 0.05 else _ABO[group], "RH": "2" if rng.random() < 0.95 else "4",
-        "LYFS": _HOW_LEFT[stay.end][0], "CYQK": _HOW_LEFT[stay.end][1], "ZYYS": name_of(rng),
-    }  # fmt: skip
+        "RYSJ": form(stay.first),
+        "RYSJS": hours[0],
+        "RYKB": stay.ward_in,
+        "CYSJ": form(stay.last),
+        "CYSJS": hours[1],
+        "CYKB": stay.ward_out,
+        "SJZYTS": str(max(1, stay.last - stay.first)),
+        "XX": "6" if rng.random() < 0.05 else _ABO[group],
+        "RH": "2" if rng.random() < 0.95 else "4",
+        "LYFS": _HOW_LEFT[stay.end][0],
+        "CYQK": _HOW_LEFT[stay.end][1],
+        "ZYYS": name_of(rng),
+    }
     if old:
         page["YLFKFS"] = _PAYER[str(page["YLFKFS"])] if rng.random() < 0.95 else "公费"
     page |= _diagnosis_cells(diagnose(person, stay, world.x, rng), old, rng)

@@ -21,8 +21,18 @@ from .world import World
 
 KIND = "影像"
 COLUMNS: tuple[str, ...] = (
-    "检查号", "病案号", "住院次数", "姓名", "检查类型", "检查部位", "检查时间", "报告时间", "报告状态", "结论", "报告医师",
-)  # fmt: skip
+    "检查号",
+    "病案号",
+    "住院次数",
+    "姓名",
+    "检查类型",
+    "检查部位",
+    "检查时间",
+    "报告时间",
+    "报告状态",
+    "结论",
+    "报告医师",
+)
 FORMS: dict[str, FileForm] = {
     "a": FileForm("影像_2010-2018.csv", delivery.GB_CRLF, COLUMNS),
     "c": FileForm("影像_增量_{stamp}.csv", delivery.GB_CRLF, COLUMNS),
@@ -48,7 +58,7 @@ def _examinations(stay: Stay, rng: np.random.Generator) -> list[tuple[str, int]]
     if length < 1:
         return [("超声", stay.adm + 5400)]
     found = [("超声", first)] if length > 1 else [("超声", min(stay.adm + 5400, stay.dis - 600))]
-    for kind, share in (("CT", 0.38), ("X线", 0.25), ("胃镜", 0.12), ("MR", 0.06)):
+    for kind, share in (("CT", 0.28), ("X线", 0.15), ("胃镜", 0.12), ("MR", 0.06)):
         if length > 2 and rng.random() < share:
             at = stay.first + 1 + int(rng.integers(0, length - 1))
             found.append((kind, at * SECONDS + int(rng.integers(8 * 60, 17 * 60)) * 60))
@@ -107,9 +117,14 @@ def build_imaging(world: World, findings: Findings) -> Kind:
         reported = report.at + int(rng.integers(40, 600)) * 60
         batch = report.stay.batch if report.stay else batch_of(reported // SECONDS)
         head: tuple[Cell, ...] = (
-            f"US{number + 1:09d}", report.stay.bah if report.stay else person.bah,
-            str(report.stay.zycs) if report.stay else None, person.name, report.kind, _SITES[report.kind], t1(report.at),
-        )  # fmt: skip
+            f"US{number + 1:09d}",
+            report.stay.bah if report.stay else person.bah,
+            str(report.stay.zycs) if report.stay else None,
+            person.name,
+            report.kind,
+            _SITES[report.kind],
+            t1(report.at),
+        )
         file, doctor = ("c" if batch else "a"), doctors[number % 12]
         again = rng.random() < 0.004
         first = conclusion + "（初步报告）" if again else conclusion

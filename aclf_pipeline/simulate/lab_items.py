@@ -53,14 +53,26 @@ def _one(code: str, panel: str, name: str, unit: str, span: str, decimals: int) 
 
 _ALT = "丙氨酸氨基转移酶"
 ITEMS: tuple[Item, ...] = (
-    Item("TBIL", LIVER, (Era(0, "总胆红素", "μmol/L", "0-23", 1), Era(_NOV2018, "总胆红素", "μmol/L", "男:≤26;女:≤21", 1))),
+    Item(
+        "TBIL",
+        LIVER,
+        (Era(0, "总胆红素", "μmol/L", "0-23", 1), Era(_NOV2018, "总胆红素", "μmol/L", "男:≤26;女:≤21", 1)),
+    ),
     _one("DBIL", LIVER, "直接胆红素", "μmol/L", "0-6.84", 1),
     _one("IBIL", LIVER, "间接胆红素", "μmol/L", "0-17", 1),
-    Item("ALT", LIVER, (Era(0, "谷丙转氨酶", "U/L", "男:7-43;女:6-29", 0), Era(_Y2014, _ALT, "U/L", "男:9-50;女:7-40", 0))),
-    Item("AST", LIVER, (
-        Era(0, "谷草转氨酶", "U/L", "男:12-37;女:10-31", 0),
-        Era(_Y2014, "天门冬氨酸氨基转移酶", "U/L", "男:12-37;女:10-31", 0),
-    )),
+    Item(
+        "ALT",
+        LIVER,
+        (Era(0, "谷丙转氨酶", "U/L", "男:7-43;女:6-29", 0), Era(_Y2014, _ALT, "U/L", "男:9-50;女:7-40", 0)),
+    ),
+    Item(
+        "AST",
+        LIVER,
+        (
+            Era(0, "谷草转氨酶", "U/L", "男:12-37;女:10-31", 0),
+            Era(_Y2014, "天门冬氨酸氨基转移酶", "U/L", "男:12-37;女:10-31", 0),
+        ),
+    ),
     _one("ALP", LIVER, "碱性磷酸酶", "U/L", "40-150", 0),
     _one("GGT", LIVER, "γ-谷氨酰转肽酶", "U/L", "0-47", 0),
     Item("CHE", LIVER, (Era(0, "胆碱酯酶", "U/L", "5000-12000", 0), Era(_Y2016, "胆碱酯酶", "kU/L", "5-12", 2, 0.001))),
@@ -82,7 +94,9 @@ ITEMS: tuple[Item, ...] = (
     Item("INR", CLOT, (Era(0, "国际标准化比值", "", "0.8-1.15", 2), Era(_Y2015, "国际标准化比率", "", "0.8-1.15", 2))),
     _one("APTT", CLOT, "活化部分凝血活酶时间", "s", "25-40", 1),
     _one("FIB", CLOT, "纤维蛋白原", "g/L", "2-4", 2),
-    Item("DD", CLOT, (Era(0, "D-二聚体", "mg/L FEU", "0-0.5", 2), Era(_Y2016, "D-二聚体", "ng/mL FEU", "0-500", 0, 1000))),
+    Item(
+        "DD", CLOT, (Era(0, "D-二聚体", "mg/L FEU", "0-0.5", 2), Era(_Y2016, "D-二聚体", "ng/mL FEU", "0-500", 0, 1000))
+    ),
     _one("WBC", BLOOD, "白细胞计数", "10^9/L", "3.5-9.5", 2),
     _one("NEU#", BLOOD, "中性粒细胞绝对值", "10^9/L", "1.8-6.3", 2),
     _one("NEU%", BLOOD, "中性粒细胞百分比", "%", "40-75", 1),
@@ -121,7 +135,7 @@ ITEMS: tuple[Item, ...] = (
     _one("F:TP", FLUID, "总蛋白", "g/L", "", 1),
     _one("F:WBC", FLUID, "白细胞计数", "10^9/L", "", 3),
     _one("F:NEU%", FLUID, "中性粒细胞百分比", "%", "", 1),
-)  # fmt: skip
+)
 POSITION: dict[str, int] = {item.code: i for i, item in enumerate(ITEMS)}
 # Until the end of 2012 procalcitonin is printed under the code of plateletcrit.
 SAME_CODE_UNTIL = _Y2013

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import lab_items as li
-from .clock import SECONDS, BATCHES, batch_of
+from .clock import BATCHES, SECONDS, batch_of
 from .streams import Bools, Ints, stream
-from .treatments import Treatment
 from .trajectories import Encounters
+from .treatments import Treatment
 from .world import World
 
 PANELS: tuple[str, ...] = tuple(li.SPECIMEN)
 _INDEX = {name: i for i, name in enumerate(PANELS)}
 BASELINE_PANELS = (li.LIVER, li.KIDNEY, li.CLOT, li.BLOOD, li.DNA, li.HBV)
-MISSING_AT_BASELINE = 0.028
+MISSING_AT_BASELINE = 0.022
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Tubes:
 def _rhythm(
     rng: np.random.Generator, first: Ints, last: Ints, steps: tuple[int, ...], p: tuple[float, ...]
 ) -> tuple[Ints, Ints]:
-    """Encounter positions and day numbers of repeated sampling: on the first day, then every few days before the last."""
+    """Encounter positions and day numbers of repeated sampling: on the first day, then every few days."""
     length = last - first
     most = int(length.max(initial=0)) // min(steps) + 2
     strides = rng.choice(steps, size=(len(first), most), p=p)
@@ -159,8 +159,14 @@ def _in_missing_window(world: World, encounter: Ints, days: Ints, panel: Ints, m
 
 
 def _timed(
-    world: World, enc: Encounters, encounter: Ints, days: Ints, panel: Ints, tap_starts: dict[tuple[int, int], int], rng: np.random.Generator,
-) -> Tubes:  # fmt: skip
+    world: World,
+    enc: Encounters,
+    encounter: Ints,
+    days: Ints,
+    panel: Ints,
+    tap_starts: dict[tuple[int, int], int],
+    rng: np.random.Generator,
+) -> Tubes:
     """Give each tube its instants; tubes of one encounter and day are drawn together, in the morning after day one."""
     together, inverse = np.unique(encounter * 100_000 + days, return_inverse=True)
     n = len(together)

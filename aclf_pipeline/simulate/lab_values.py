@@ -77,7 +77,7 @@ class Bench:
         return carriers[self.person(rows)]
 
 
-def product_effects(enc: Encounters, tubes: Tubes, treatments: list[Treatment]) -> tuple[Floats, Floats]:
+def product_effects(tubes: Tubes, treatments: list[Treatment]) -> tuple[Floats, Floats]:
     """Factors on bilirubin and on INR − 1 after artificial liver; they fade within about three days."""
     tbil, inr = np.ones(len(tubes.encounter)), np.ones(len(tubes.encounter))
     order = np.argsort(tubes.encounter, kind="stable")
@@ -105,11 +105,19 @@ def liver(bench: Bench) -> list[Measured]:
     glo = np.round(np.clip(30 + 5 * noise(bench.rng, len(rows)), 16, 55), 1)
     severity = tbil / 300
     values = {
-        "TBIL": tbil, "DBIL": dbil, "IBIL": tbil - dbil, "ALT": bench.measured("alt_u_l", rows),
-        "AST": bench.measured("ast_u_l", rows), "ALP": bench.spread(140, 0.3, rows), "GGT": bench.spread(75, 0.55, rows),
+        "TBIL": tbil,
+        "DBIL": dbil,
+        "IBIL": tbil - dbil,
+        "ALT": bench.measured("alt_u_l", rows),
+        "AST": bench.measured("ast_u_l", rows),
+        "ALP": bench.spread(140, 0.3, rows),
+        "GGT": bench.spread(75, 0.55, rows),
         "CHE": np.clip(4200 - 900 * np.minimum(severity, 2) + 700 * noise(bench.rng, len(rows)), 600, 12000),
-        "TP": alb + glo, "ALB": alb, "GLO": glo, "TBA": np.clip(bench.spread(110, 0.5, rows) * np.sqrt(severity), 2, 480),
-    }  # fmt: skip
+        "TP": alb + glo,
+        "ALB": alb,
+        "GLO": glo,
+        "TBA": np.clip(bench.spread(110, 0.5, rows) * np.sqrt(severity), 2, 480),
+    }
     return [Measured(code, rows, value) for code, value in values.items()]
 
 
@@ -122,11 +130,16 @@ def kidney(bench: Bench) -> list[Measured]:
     na = bench.measured("na_mmol_l", rows)
     n = len(rows)
     values = {
-        "CREA": crea, "UREA": bench.measured("urea_mmol_l", rows), "UA": np.clip(bench.spread(245, 0.3, rows), 60, 900),
-        "K": bench.measured("k_mmol_l", rows), "NA": na, "CL": na - 36 + 2.0 * noise(bench.rng, n),
-        "CO2CP": np.clip(23 + 2.5 * noise(bench.rng, n), 10, 34), "CA": np.clip(2.15 + 0.12 * noise(bench.rng, n), 1.6, 2.8),
+        "CREA": crea,
+        "UREA": bench.measured("urea_mmol_l", rows),
+        "UA": np.clip(bench.spread(245, 0.3, rows), 60, 900),
+        "K": bench.measured("k_mmol_l", rows),
+        "NA": na,
+        "CL": na - 36 + 2.0 * noise(bench.rng, n),
+        "CO2CP": np.clip(23 + 2.5 * noise(bench.rng, n), 10, 34),
+        "CA": np.clip(2.15 + 0.12 * noise(bench.rng, n), 1.6, 2.8),
         "GLU": np.clip(bench.spread(5.2, 0.28, rows), 2.3, 22),
-    }  # fmt: skip
+    }
     return [Measured(code, rows, value) for code, value in values.items()]
 
 
@@ -141,11 +154,12 @@ def clot(bench: Bench) -> list[Measured]:
     n = len(rows)
     values = {
         "PT": np.clip(11.2 * inr ** (1 / 1.08) * (1 + 0.01 * noise(bench.rng, n)), 9, 145),
-        "PTA": np.clip(measured_pta(inr, pta_true, scatter), 4, 140), "INR": inr,
+        "PTA": np.clip(measured_pta(inr, pta_true, scatter), 4, 140),
+        "INR": inr,
         "APTT": np.clip(33 + 11 * (inr - 1) + 3 * noise(bench.rng, n), 22, 200),
         "FIB": np.clip(2.3 - 0.45 * (inr - 1) + 0.35 * noise(bench.rng, n), 0.3, 6),
         "DD": np.clip(bench.spread(1.6, 0.7, rows), 0.1, 40),
-    }  # fmt: skip
+    }
     return [Measured(code, rows, value) for code, value in values.items()]
 
 
@@ -214,7 +228,13 @@ def screening(bench: Bench) -> list[Measured]:
     hiv = immune & np.array([persons[i].immune_kind == "hiv" for i in who], dtype=bool)
     hyper = thyroid & np.array([persons[i].thyroid_kind == "hyper" for i in who], dtype=bool)
     hypo = thyroid & ~hyper
-    women = np.array([persons[i].female and 15 <= (d - persons[i].birth) / 365.25 < 50 for i, d in zip(who, bench.days(rows), strict=True)], dtype=bool)  # fmt: skip
+    women = np.array(
+        [
+            persons[i].female and 15 <= (d - persons[i].birth) / 365.25 < 50
+            for i, d in zip(who, bench.days(rows), strict=True)
+        ],
+        dtype=bool,
+    )
     pregnant = np.array([persons[i].pregnancy_kind == "pregnancy" for i in who], dtype=bool)
     tested = np.flatnonzero(women | pregnant)
     pending = ~hiv & (rng.random(n) < 0.003)
@@ -278,5 +298,5 @@ PANEL_FUNCTIONS: tuple[Callable[[Bench], list[Measured]], ...] = (
 
 def measure(world: World, enc: Encounters, tubes: Tubes, treatments: list[Treatment]) -> list[Measured]:
     """All items of all tubes."""
-    bench = Bench(world, enc, tubes, stream(world.seed, "bench"), *product_effects(enc, tubes, treatments))
+    bench = Bench(world, enc, tubes, stream(world.seed, "bench"), *product_effects(tubes, treatments))
     return [found for panel in PANEL_FUNCTIONS for found in panel(bench)]

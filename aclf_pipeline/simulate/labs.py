@@ -113,12 +113,21 @@ class Printer:
         codes = pl.Series("code", [code]).gather(np.zeros(n, dtype=np.uint32))
         if item.code == "PROCT":
             codes = pl.Series(["PCT", "PROCT"]).gather((self.days[tubes] >= li.SAME_CODE_UNTIL).astype(np.uint32))
-        return pl.DataFrame({
-            "tube": pl.Series(tubes, dtype=pl.Int32), "item": pl.Series(np.full(n, li.POSITION[item.code]), dtype=pl.Int16),
-            "code": codes, "name": pl.Series([era.name]).gather(np.zeros(n, dtype=np.uint32)), "result": result,
-            "unit": self._unit(era.unit, n), "span": self._span(era.span, tubes), "flag": flag,
-            "value": np.full(n, np.nan) if text is not None else values, "original": original,
-        }, schema=_LONG_SCHEMA)  # fmt: skip
+        return pl.DataFrame(
+            {
+                "tube": pl.Series(tubes, dtype=pl.Int32),
+                "item": pl.Series(np.full(n, li.POSITION[item.code]), dtype=pl.Int16),
+                "code": codes,
+                "name": pl.Series([era.name]).gather(np.zeros(n, dtype=np.uint32)),
+                "result": result,
+                "unit": self._unit(era.unit, n),
+                "span": self._span(era.span, tubes),
+                "flag": flag,
+                "value": np.full(n, np.nan) if text is not None else values,
+                "original": original,
+            },
+            schema=_LONG_SCHEMA,
+        )
 
     def _unit(self, unit: str, n: int) -> pl.Series:
         if not unit:
@@ -211,7 +220,14 @@ def _dna_text(iu: float, kit: str, draw: float) -> tuple[str, str | None, str, s
         return text, unit, span, "H", None
     choices = {
         "A": ((0.9, "<1000"), (1.0, "＜1000")),
-        "B": ((0.45, "<500"), (0.75, "<5.00E+02"), (0.82, "＜500"), (0.90, "低于检测下限"), (0.95, "<5.00×10^2"), (1.0, "≤500")),
+        "B": (
+            (0.45, "<500"),
+            (0.75, "<5.00E+02"),
+            (0.82, "＜500"),
+            (0.90, "低于检测下限"),
+            (0.95, "<5.00×10^2"),
+            (1.0, "≤500"),
+        ),
         "C": ((0.5, "<20"), (0.93, "未检出"), (1.0, "＜20")),
-    }[kit]  # fmt: skip
+    }[kit]
     return next(shown for edge, shown in choices if draw <= edge), unit, span, None, text

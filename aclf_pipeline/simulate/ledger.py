@@ -19,9 +19,26 @@ from .world import World
 KIND = "干细胞输注登记"
 MERGED_YEARS = (2010, 2011, 2012)
 COLUMNS: tuple[str, ...] = (
-    "序号", "病案号", "姓名", "性别", "年龄", "诊断", "体重(kg)", "输注日期", "第几次", "细胞来源", "批号", "代次", "细胞计数",
-    "活率(%)", "实际输注细胞数", "途径", "不良反应", "操作者", "备注",
-)  # fmt: skip
+    "序号",
+    "病案号",
+    "姓名",
+    "性别",
+    "年龄",
+    "诊断",
+    "体重(kg)",
+    "输注日期",
+    "第几次",
+    "细胞来源",
+    "批号",
+    "代次",
+    "细胞计数",
+    "活率(%)",
+    "实际输注细胞数",
+    "途径",
+    "不良反应",
+    "操作者",
+    "备注",
+)
 _HEPATIC_UNTIL = day(2011, 12, 31)
 
 
@@ -71,11 +88,26 @@ def _cells(world: World, person: Person, infusion: Infusion, ordinal: int, rng: 
     reaction = ("无", "发热", "寒战", "皮疹")[int(rng.choice(4, p=(0.93, 0.045, 0.015, 0.01)))]
     diagnosis = "慢加急性肝衰竭" if person.aclf else "乙肝肝硬化失代偿期"
     return [
-        None, person.bah, person.name, "女" if person.female else "男", completed_years(person.birth, infusion.day), diagnosis,
-        float(world.x["weight_kg"][person.idx]), _date_cell(infusion.day, rng),
-        ordinal if rng.random() < 0.7 else f"第{ordinal}次", infusion.source, infusion.batch, f"P{int(rng.integers(3, 7))}",
-        round(given / viability * 100, 2), viability, given, "肝动脉" if hepatic else "外周静脉", reaction, name_of(rng), None,
-    ]  # fmt: skip
+        None,
+        person.bah,
+        person.name,
+        "女" if person.female else "男",
+        completed_years(person.birth, infusion.day),
+        diagnosis,
+        float(world.x["weight_kg"][person.idx]),
+        _date_cell(infusion.day, rng),
+        ordinal if rng.random() < 0.7 else f"第{ordinal}次",
+        infusion.source,
+        infusion.batch,
+        f"P{int(rng.integers(3, 7))}",
+        round(given / viability * 100, 2),
+        viability,
+        given,
+        "肝动脉" if hepatic else "外周静脉",
+        reaction,
+        name_of(rng),
+        None,
+    ]
 
 
 def build_ledger(world: World) -> list[LedgerRow]:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from . import delivery
 from .clock import SECONDS, day, t1, t3, to_date
 from .course import Stay
@@ -21,9 +19,28 @@ from .world import World
 
 KIND = "医嘱"
 COLUMNS: tuple[str, ...] = (
-    "医嘱号", "组号", "病案号", "住院次数", "姓名", "开立科室", "医嘱类型", "医嘱分类", "医嘱名称", "规格", "单次剂量", "剂量单位",
-    "频次", "途径", "开立时间", "开始时间", "停止时间", "执行时间", "状态", "开立医师", "备注",
-)  # fmt: skip
+    "医嘱号",
+    "组号",
+    "病案号",
+    "住院次数",
+    "姓名",
+    "开立科室",
+    "医嘱类型",
+    "医嘱分类",
+    "医嘱名称",
+    "规格",
+    "单次剂量",
+    "剂量单位",
+    "频次",
+    "途径",
+    "开立时间",
+    "开始时间",
+    "停止时间",
+    "执行时间",
+    "状态",
+    "开立医师",
+    "备注",
+)
 FORMS: dict[str, FileForm] = {
     "a": FileForm("医嘱_2010-2013.csv", delivery.GB_QUOTED, COLUMNS),
     "b": FileForm("医嘱_2014-2018.csv", delivery.BOM_CRLF, COLUMNS),
@@ -133,9 +150,9 @@ class OrderBook:
         person, x, i = self.world.persons[stay.person], self.world.x, stay.person
         acute = stay.role in ("index", "second", "terminal")
         self.antiviral(stay)
-        self.spread(stay, "白蛋白", 1.2 if stay.aclf else 0.45)
-        self.spread(stay, "血浆", 0.8 if stay.aclf else 0.12)
-        self.spread(stay, "冷沉淀", 0.2 if stay.aclf else 0.02)
+        self.spread(stay, "白蛋白", 1.5 if stay.aclf else 0.8)
+        self.spread(stay, "血浆", 1.1 if stay.aclf else 0.25)
+        self.spread(stay, "冷沉淀", 0.35 if stay.aclf else 0.03)
         if acute and x["infection"][i]:
             drug = ("美罗培南", "头孢", "头孢")[int(self.rng.integers(3))]
             begin = stay.adm + int(self.rng.integers(2, 30)) * 3600
@@ -182,6 +199,12 @@ class OrderBook:
         return Drug("治疗", full, None, "1", "袋", "once", "静脉输注")
 
 
+def _groups(orders: list[Order]) -> list[int]:
+    """Group number per order: orders of one stay given within the same hour go together."""
+    known: dict[tuple[int, int], int] = {}
+    return [known.setdefault((order.stay.idx, order.ordered // 3600), len(known) + 1) for order in orders]
+
+
 def build_orders(world: World, treatments: list[Treatment]) -> Kind:
     """All orders, numbered in order of time."""
     book = OrderBook(world, treatments)
@@ -190,17 +213,34 @@ def build_orders(world: World, treatments: list[Treatment]) -> Kind:
     book.orders.sort(key=lambda order: (order.ordered, order.stay.idx))
     kind = Kind(KIND, FORMS)
     doctors = [name_of(book.rng) for _ in range(40)]
+    groups = _groups(book.orders)
     for number, order in enumerate(book.orders):
         stay, drug = order.stay, order.drug
         file = "c" if stay.batch else ("a" if order.ordered // SECONDS < _NEW_SYSTEM_FROM else "b")
         write = t3 if file == "a" else t1
         standing = order.stop > 0
         cells = (
-            f"YZ{number + 1:010d}", f"{number // 2 + 1}", stay.bah, str(stay.zycs), world.persons[stay.person].name,
-            stay.ward_in, "长期" if standing else "临时", drug.family, drug.name, drug.pack, drug.dose, drug.unit, drug.often,
-            drug.route, write(order.ordered), write(order.start) if standing else None,
-            write(order.stop) if standing else None, None if standing or order.status == NEW else write(order.start),
-            order.status, doctors[number % 40], None,
-        )  # fmt: skip
+            f"YZ{number + 1:010d}",
+            str(groups[number]),
+            stay.bah,
+            str(stay.zycs),
+            world.persons[stay.person].name,
+            stay.ward_in,
+            "长期" if standing else "临时",
+            drug.family,
+            drug.name,
+            drug.pack,
+            drug.dose,
+            drug.unit,
+            drug.often,
+            drug.route,
+            write(order.ordered),
+            write(order.start) if standing else None,
+            write(order.stop) if standing else None,
+            None if standing or order.status == NEW else write(order.start),
+            order.status,
+            doctors[number % 40],
+            None,
+        )
         kind.add(Row((order.ordered, number), stay.batch, file, stay.person, cells))
     return kind

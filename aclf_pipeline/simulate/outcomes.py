@@ -170,7 +170,7 @@ def kaplan_meier_at(time: Floats, happened: Bools, horizon: float) -> float:
 
 
 def _bisect(measure: Any, target: float, low: float, high: float) -> float:
-    for _ in range(26):
+    for _ in range(28):
         middle = np.sqrt(low * high)
         if measure(middle) < target:
             low = middle
@@ -186,7 +186,6 @@ def calibrate(draws: Draws, eligible: Bools, before_second: float, seed: int) ->
     (crude shares). The three scales are found in turn, four rounds, because the events compete.
     """
     known = _calibration_set(draws, eligible, seed)
-    hazards = Hazards(_DEATH_SHAPE * 2e-3, _TRANSPLANT_SHAPE * 5e-4, _LOST_SHAPE * 4e-4, before_second)
 
     def shares(trial: Hazards) -> tuple[float, float, float]:
         death, graft, lost = known.times(trial)
@@ -197,25 +196,22 @@ def calibrate(draws: Draws, eligible: Bools, before_second: float, seed: int) ->
             float(np.mean((lost == first) & (lost <= WEEKS_48))),
         )
 
-    for _ in range(4):
-        s = _bisect(lambda v: shares(_with(hazards, death=v))[0], TARGET_DEATH_24W, 1e-5, 0.1)
-        hazards = _with(hazards, death=s)
-        s = _bisect(lambda v: shares(_with(hazards, transplant=v))[1], TARGET_TRANSPLANT_24W, 1e-6, 0.1)
-        hazards = _with(hazards, transplant=s)
-        s = _bisect(lambda v: shares(_with(hazards, lost=v))[2], TARGET_LOST_48W, 1e-6, 0.1)
-        hazards = _with(hazards, lost=s)
-    return hazards
+    scales = [2e-3, 5e-4, 4e-4]
+    targets = (TARGET_DEATH_24W, TARGET_TRANSPLANT_24W, TARGET_LOST_48W)
+    for which in (0, 1, 2) * 4:
+
+        def measure(scale: float, which: int = which) -> float:
+            trial = [scale if i == which else known_scale for i, known_scale in enumerate(scales)]
+            return shares(_scaled(trial, before_second))[which]
+
+        scales[which] = _bisect(measure, targets[which], 1e-6, 0.1)
+    return _scaled(scales, before_second)
 
 
-def _with(
-    hazards: Hazards, *, death: float | None = None, transplant: float | None = None, lost: float | None = None
-) -> Hazards:
-    return Hazards(
-        hazards.death if death is None else _DEATH_SHAPE * death,
-        hazards.transplant if transplant is None else _TRANSPLANT_SHAPE * transplant,
-        hazards.lost if lost is None else _LOST_SHAPE * lost,
-        hazards.before_second,
-    )
+def _scaled(scales: list[float], before_second: float) -> Hazards:
+    """Baselines of fixed shape at the given scales of death, transplant and loss."""
+    death, transplant, lost = scales
+    return Hazards(_DEATH_SHAPE * death, _TRANSPLANT_SHAPE * transplant, _LOST_SHAPE * lost, before_second)
 
 
 def deaths_before_second(eta: Floats, gap_days: Floats, wanted: int, seed: int) -> tuple[Floats, Bools, float]:

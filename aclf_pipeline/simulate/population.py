@@ -170,7 +170,7 @@ def assign_late_conditions(persons: list[Person], one_infusion: set[int], n_pers
         if person.group == "one_infusion":
             person.reasons.add("one_infusion")
     open_seats = [person for person in pool if person.group == "eligible"]
-    rng.shuffle(open_seats)  # type: ignore[arg-type]
+    rng.shuffle(open_seats)
     open_seats.sort(key=lambda person: not person.female)
     for name in ("pregnancy_or_lactation", *(name for name in LATE_CONDITIONS if name != "pregnancy_or_lactation")):
         for _ in range(counts[name]):
@@ -180,7 +180,7 @@ def assign_late_conditions(persons: list[Person], one_infusion: set[int], n_pers
             if name == "pregnancy_or_lactation":
                 person.sex = "female"
         if name == "pregnancy_or_lactation":
-            rng.shuffle(open_seats)  # type: ignore[arg-type]
+            rng.shuffle(open_seats)
     for person in persons:
         if person.infused and person.reasons and rng.random() < 0.125:
             place = REASONS.index(person.group)

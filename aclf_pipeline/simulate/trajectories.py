@@ -17,9 +17,8 @@ from .streams import Floats, Ints, stream
 from .world import World
 
 # Everything that moves. PTA, direct bilirubin and the white count follow from others.
-MOVING: tuple[str, ...] = tuple(name for name in NUMERIC if name not in ("pta_pct", "dbil_umol_l", "wbc_1e9_l")) + (
-    "mono_1e9_l",
-)
+_DERIVED = ("pta_pct", "dbil_umol_l", "wbc_1e9_l")
+MOVING: tuple[str, ...] = (*(name for name in NUMERIC if name not in _DERIVED), "mono_1e9_l")
 _BETTER: dict[str, float] = {
     "tbil_umol_l": 0.42, "alt_u_l": 0.40, "ast_u_l": 0.45, "crea_umol_l": 0.97, "urea_mmol_l": 0.95, "inr": 0.75,
     "alb_g_l": 1.05, "plt_1e9_l": 1.10, "neut_1e9_l": 0.80, "lymph_1e9_l": 1.05,
@@ -30,10 +29,22 @@ _WORSE: dict[str, float] = {
     "k_mmol_l": 1.12, "hgb_g_l": 0.85,
 }  # fmt: skip
 _LIMITS: dict[str, tuple[float, float]] = {
-    "tbil_umol_l": (7, 1150), "inr": (0.92, 9), "crea_umol_l": (35, 650), "na_mmol_l": (115, 152), "k_mmol_l": (2.5, 6.6),
-    "urea_mmol_l": (1.2, 55), "alb_g_l": (16, 50), "hgb_g_l": (40, 182), "plt_1e9_l": (6, 420),     "neut_1e9_l": (0.4, 40), "lymph_1e9_l": (0.15, 6), "alt_u_l": (8, 4000), "ast_u_l": (10, 4500),
-    "hbv_dna_log10_iu_ml": (0.2, 8.8), "mono_1e9_l": (0.03, 2.5),
-}  # fmt: skip
+    "tbil_umol_l": (7, 1150),
+    "inr": (0.92, 9),
+    "crea_umol_l": (35, 650),
+    "na_mmol_l": (115, 152),
+    "k_mmol_l": (2.5, 6.6),
+    "urea_mmol_l": (1.2, 55),
+    "alb_g_l": (16, 50),
+    "hgb_g_l": (40, 182),
+    "plt_1e9_l": (6, 420),
+    "neut_1e9_l": (0.4, 40),
+    "lymph_1e9_l": (0.15, 6),
+    "alt_u_l": (8, 4000),
+    "ast_u_l": (10, 4500),
+    "hbv_dna_log10_iu_ml": (0.2, 8.8),
+    "mono_1e9_l": (0.03, 2.5),
+}
 RENAL_CHRONIC = (150.0, 230.0)
 
 
@@ -66,7 +77,7 @@ def build_encounters(world: World) -> Encounters:
     """Knots and values of all stays and visits."""
     rng = stream(world.seed, "trajectories")
     stays, visits = world.stays, world.visits
-    n = len(stays) + len(visits)
+    len(stays) + len(visits)
     person = np.array([s.person for s in stays] + [v.person for v in visits], dtype=np.int64)
     stay = np.array(list(range(len(stays))) + [-1] * len(visits), dtype=np.int64)
     first = np.array([s.adm for s in stays] + [v.at for v in visits], dtype=np.int64)

@@ -18,9 +18,22 @@ from .world import World
 
 KIND = "生命体征"
 COLUMNS: tuple[str, ...] = (
-    "病案号", "住院次数", "测量时间", "体温(℃)", "脉搏(次/分)", "呼吸(次/分)", "收缩压(mmHg)", "舒张压(mmHg)", "血氧饱和度(%)",
-    "吸氧浓度(%)", "意识", "24小时尿量(mL)", "身高(cm)", "体重(kg)", "记录者",
-)  # fmt: skip
+    "病案号",
+    "住院次数",
+    "测量时间",
+    "体温(℃)",
+    "脉搏(次/分)",
+    "呼吸(次/分)",
+    "收缩压(mmHg)",
+    "舒张压(mmHg)",
+    "血氧饱和度(%)",
+    "吸氧浓度(%)",
+    "意识",
+    "24小时尿量(mL)",
+    "身高(cm)",
+    "体重(kg)",
+    "记录者",
+)
 FORMS: dict[str, FileForm] = {
     "a": FileForm("生命体征_2010-2018.csv", delivery.PLAIN_LF, COLUMNS),
     "c": FileForm("生命体征_增量_{stamp}.csv", delivery.PLAIN_LF, COLUMNS),
@@ -35,7 +48,7 @@ def _times(person: Person, stay: Stay, world: World, rng: np.random.Generator) -
     for at in range(stay.first + 1, last):
         exact = rng.random() < 0.7
         times.add(at * SECONDS + (7 * 3600 if exact else int(rng.integers(6 * 60, 8 * 60)) * 60))
-        close = bedside.encephalopathy(person, stay, world.x, at) >= 3 or (stay.ward_in == ICU and at - stay.first < 6)
+        close = bedside.encephalopathy(person, stay, world.x, at) >= 3 or (stay.ward_in == ICU and at - stay.first < 12)
         if close and at < stay.last:
             times |= {at * SECONDS + hour * 3600 for hour in (2, 10, 14, 18, 22)}
     return sorted(t for t in times if stay.adm < t < stay.dis)
@@ -57,7 +70,8 @@ def build_vitals(world: World) -> Kind:
             cells = _cells(person, stay, world, at, z[k], worse, fever)
             if k == 0:
                 cells[9] = f"{world.x['height_cm'][person.idx]:.0f}"
-            if k == 0 or (at // SECONDS - stay.first) % 7 == 0 and at % SECONDS < 9 * 3600 and at % SECONDS >= 6 * 3600:
+            weekly = (at // SECONDS - stay.first) % 7 == 0 and 6 * 3600 <= at % SECONDS < 9 * 3600
+            if k == 0 or weekly:
                 cells[10] = f"{np.round(world.x['weight_kg'][person.idx] + 0.5 * z[k, 7], 1):.1f}"
             row = (stay.bah, str(stay.zycs), t1(at), *cells, nurses[(at // 3600 + stay.idx) % 50])
             kind.add(Row((at, stay.idx), stay.batch, file, stay.person, row))

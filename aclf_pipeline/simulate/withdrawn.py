@@ -79,7 +79,16 @@ def _month(findings: Findings, call: Call, column: str, shown: str, true: str) -
     for batch in range(call.batch, min(call.until, NOT_DELIVERED)):
         findings.add(
             Finding(
-                "date_month_only", workbook_path(CALLS, batch), call.uid, call.person.idx, column, true, shown, instance,
-                "row", ("repair",), habit=True,
+                "date_month_only",
+                workbook_path(CALLS, batch),
+                call.uid,
+                call.person.idx,
+                column,
+                true,
+                shown,
+                instance,
+                "row",
+                ("repair",),
+                habit=True,
             )
-        )  # fmt: skip
+        )
