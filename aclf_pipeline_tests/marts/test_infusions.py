@@ -97,8 +97,19 @@ def test_without_infusion_the_first_admission_for_the_liver_makes_a_candidate() 
     world.stay("R1", "2014-03-01 10:00", "2014-03-31 10:00")
     stay = world.stay("R1", "2012-03-01 10:00", "2012-03-31 10:00")
     world.stay("R2", "2012-03-01 10:00", "2012-03-31 10:00")
+    world.lab("R2", "hbsag_qual", "2012-02-01 08:00", 200.0)
     world.add("diagnoses", patient_id="R1", stay_id=stay, code="B18.103", label="慢性乙型病毒性肝炎")
     anchors = world.build("intermediate.anchors")
     assert anchors.select("candidate_id", "episode_id", "infusions", "reference_name").rows() == [
         ("R1", "R1-2", 0, "the index admission")
     ]
+
+
+def test_a_positive_hbsag_in_a_stay_makes_a_candidate_whatever_the_code() -> None:
+    world = World()
+    world.patient("R1")
+    stay = world.stay("R1", "2012-03-01 10:00", "2012-03-31 10:00")
+    world.add("diagnoses", patient_id="R1", stay_id=stay, code="B16.900", label="急性乙型病毒性肝炎")
+    assert world.build("intermediate.anchors").is_empty()
+    world.lab("R1", "hbsag_qual", "2012-03-02 08:00", 200.0, stay_id=stay)
+    assert world.build("intermediate.anchors")["candidate_id"].to_list() == ["R1"]

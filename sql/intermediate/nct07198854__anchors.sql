@@ -1,10 +1,14 @@
 -- The candidates of NCT07198854 and the moments everything else is measured from. A candidate is a person with an
--- HBV-related liver admission or an MSC infusion. The index episode is the one with the first infusion, else the first
--- admission; time zero is the infusion that completes the smallest number asked for, in the course that the first
--- infusion opens. Baseline is taken at time zero; without it at the first infusion, else at the index admission.
+-- HBV-related liver admission (a code of the liver, or a positive HBsAg in a stay) or an MSC infusion. The index
+-- episode is the one with the first infusion, else the first admission. Time zero is the infusion that completes the
+-- smallest number asked for, in the course that the first infusion opens. Baseline is taken at time zero; without it
+-- at the first infusion, else at the index admission.
 -- one row per candidate
 with parameters as (
-    select max(value) filter (where parameter = 'min_infusions') as min_infusions
+    select
+        max(value) filter (where parameter = 'min_infusions') as min_infusions,
+        max(value) filter (where parameter = 'hbsag_index_min') as hbsag_index_min,
+        max(value) filter (where parameter = 'hbsag_quantity_min') as hbsag_quantity_min
     from rules.parameters
 ),
 
@@ -17,10 +21,35 @@ infusions as (
     where is_counted
 ),
 
-liver_stays as (
+coded as (
     select distinct person_id
     from intermediate.diagnoses
     where codelist in ('hbv', 'liver_failure', 'hepatic_insufficiency', 'cirrhosis', 'acute_decompensation')
+),
+
+positive as (
+    select distinct labs.person_id
+    from intermediate.labs as labs
+    cross join parameters
+    where
+        labs.analyte in ('hbsag_qual', 'hbsag_quant')
+        and labs.stay_id is not null
+        and (
+            labs.text_result in ('positive', 'weakly_positive')
+            or (
+                coalesce(labs.operator, '=') not in ('<', '<=')
+                and labs.value >= case labs.analyte
+                    when 'hbsag_qual' then parameters.hbsag_index_min
+                    else parameters.hbsag_quantity_min
+                end
+            )
+        )
+),
+
+liver_persons as (
+    select person_id from coded
+    union
+    select person_id from positive
 ),
 
 treated as (
@@ -56,8 +85,8 @@ chosen as (
         treated.completing_infusion_on
     from first_episodes
     left join treated on first_episodes.person_id = treated.person_id
-    left join liver_stays on first_episodes.person_id = liver_stays.person_id
-    where treated.person_id is not null or liver_stays.person_id is not null
+    left join liver_persons on first_episodes.person_id = liver_persons.person_id
+    where treated.person_id is not null or liver_persons.person_id is not null
 ),
 
 dated as (
