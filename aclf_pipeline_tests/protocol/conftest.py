@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import aclf_pipeline.protocol
 from aclf_pipeline.protocol import Protocol, ProtocolError, load_protocol
+from aclf_pipeline.warehouse.connection import Warehouse
+from aclf_pipeline.warehouse.rules_tables import load_rules
+from aclf_pipeline_tests.protocol.audit_world import AuditWorld
 
 PAGES = Path(aclf_pipeline.protocol.__file__).parent
 STUDY = "nct07198854"
@@ -45,3 +48,11 @@ def problems_of(pages: Path, study: str = STUDY) -> list[str]:
     with pytest.raises(ProtocolError) as caught:
         load_protocol(pages, study)
     return caught.value.problems
+
+
+@pytest.fixture(scope="module")
+def audits(tmp_path_factory: pytest.TempPathFactory, protocol: Protocol) -> Iterator[AuditWorld]:
+    """A warehouse with the real pages loaded, shared by the tests of one module: every drawing stages all tables."""
+    with Warehouse.open(tmp_path_factory.mktemp("audits") / "warehouse.duckdb") as wh:
+        load_rules(wh, protocol)
+        yield AuditWorld(wh, protocol)

@@ -1,5 +1,5 @@
--- Results that differ tenfold from the patient's results before and after, within days: a moved decimal point. At the
--- end of a course the result before is enough.
+-- Results that differ tenfold from the patient's results before and after, within days: a moved decimal point. At either
+-- end of a course one neighbour is enough, unless that neighbour is itself the one that differs from both sides.
 -- one row per violating result
 with jump as (
     select
@@ -48,6 +48,9 @@ jumps as (
         courses.value_text,
         courses.unit_text,
         courses.value_before,
+        courses.patient_id,
+        courses.analyte,
+        courses.collected_at,
         date_diff('hour', courses.before_at, courses.collected_at) <= jump.hours as is_before_near,
         date_diff('hour', courses.collected_at, courses.after_at) <= jump.hours as is_after_near,
         greatest(courses.value_before / courses.value, courses.value / courses.value_before)
@@ -56,13 +59,31 @@ jumps as (
         between jump.factor / jump.spread and jump.factor * jump.spread as is_off_after
     from courses
     cross join jump
+),
+
+sided as (
+    select
+        *,
+        coalesce(is_before_near, false) as has_before,
+        coalesce(is_after_near, false) as has_after,
+        coalesce(is_before_near and is_after_near and is_off_before and is_off_after, false) as is_off_both
+    from jumps
+),
+
+judged as (
+    select
+        *,
+        lag(is_off_both, 1, false) over course as is_before_off,
+        lead(is_off_both, 1, false) over course as is_after_off
+    from sided
+    window course as (partition by patient_id, analyte order by collected_at, _row_id)
 )
 
 select
     _row_id,
-    concat(value_text, ' ', unit_text, ' after ', value_before) as observed
-from jumps
+    concat_ws(' ', value_text, unit_text, 'after', value_before) as observed
+from judged
 where
-    (is_before_near or is_after_near)
-    and (not coalesce(is_before_near, false) or is_off_before)
-    and (not coalesce(is_after_near, false) or is_off_after)
+    is_off_both
+    or (has_before and not has_after and is_off_before and not is_before_off)
+    or (has_after and not has_before and is_off_after and not is_after_off)
