@@ -38,10 +38,12 @@ def gate_asset(house: House) -> dg.AssetsDefinition:
     @dg.multi_asset(name="gate", specs=[*core, *ledger], check_specs=_check_specs(house.rules))
     def gate(context: dg.AssetExecutionContext) -> Iterator[Yielded]:
         with house.open() as wh:
-            report = run_gate(wh, house.protocol, house.audits, context.run_id, as_of=house.as_of)
+            report = run_gate(
+                wh, house.protocol, house.audits, context.run.run_id, source=house.source.id, as_of=house.as_of
+            )
             yield from (_check_result(check, house.settings.reports_url) for check in report.checks)
             if report.blocked:
-                _hold_back(house, wh, context.run_id)
+                _hold_back(house, wh, context.run.run_id)
             for name in (*(f"core.{kind}" for kind in report.promoted), *LEDGER):
                 rows = wh.scalar(f"select count(*) from {name}")
                 yield dg.MaterializeResult(key(name), metadata=table_entries(name, rows, house.contract(name)))

@@ -38,7 +38,7 @@ def ingest_asset(house: House) -> dg.AssetsDefinition:
     def ingest_exports(context: dg.AssetExecutionContext) -> Iterator[Yielded]:
         now = datetime.now(UTC).replace(tzinfo=None)
         with house.open() as wh:
-            begin_refresh(wh, context.run_id, now, house.source.id, house.protocol, house.as_of)
+            begin_refresh(wh, context.run.run_id, now, house.source.id, house.protocol, house.as_of)
             pseudonyms = PseudonymKey.load(house.settings.key_file)
             report = ingest(wh, house.source, house.exports, pseudonyms, now, house.progress)
             rows = {name: wh.scalar(f"select count(*) from {name}") for name in [*tables, "quality.files"]}

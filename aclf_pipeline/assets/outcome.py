@@ -13,7 +13,7 @@ import polars as pl
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.settings import Settings
 
-_ATTRITION = "select step, says, entering, leaving, \"left\" from marts.attrition order by step"
+_ATTRITION = 'select step, says, entering, leaving, "left" from marts.attrition order by step'
 _VIOLATIONS = """
     select rule_id as rule, table_name as kind, action, count(*) as rows, count(distinct patient_id) as patients
     from quality.violations group by all order by action desc, rows desc

@@ -86,8 +86,8 @@ def _release(house: House) -> dg.AssetsDefinition:
         with house.open() as wh:
             made = publish(wh, settings.study, house.as_of, settings.releases, pages,
                            protocol_digest=house.protocol.digest, synthetic=settings.is_synthetic)  # fmt: skip
-            finish_refresh(wh, context.run_id, datetime.now(UTC).replace(tzinfo=None), "published")
-            page = write_validation(house, wh, context.run_id, published=True, release=made.path.name)
+            finish_refresh(wh, context.run.run_id, datetime.now(UTC).replace(tzinfo=None), "published")
+            page = write_validation(house, wh, context.run.run_id, published=True, release=made.path.name)
         yield _page_result(house, page)
         yield dg.MaterializeResult(
             "release", metadata={"path": dg.MetadataValue.path(made.path), "digest": made.digest, "new": made.is_new}
