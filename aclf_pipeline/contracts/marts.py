@@ -46,7 +46,6 @@ class Measured(Contract):
     sex: str = column("Sex", null=True, within=KNOWN_SEXES)
     age_years: float = column("Age at baseline, years", null=True)
     bilirubin_total: float = column("Total bilirubin, umol/L", null=True)
-    bilirubin_direct: float = column("Direct bilirubin, umol/L", null=True)
     alt: float = column("Alanine aminotransferase, U/L", null=True)
     ast: float = column("Aspartate aminotransferase, U/L", null=True)
     albumin: float = column("Albumin, g/L", null=True)
@@ -55,7 +54,6 @@ class Measured(Contract):
     sodium: float = column("Sodium, mmol/L", null=True)
     potassium: float = column("Potassium, mmol/L", null=True)
     inr: float = column("International normalised ratio", null=True)
-    pta: float = column("Prothrombin activity, percent", null=True)
     wbc: float = column("White blood cells, 10*9/L", null=True)
     neutrophils: float = column("Neutrophils, 10*9/L", null=True)
     lymphocytes: float = column("Lymphocytes, 10*9/L", null=True)
@@ -89,11 +87,38 @@ class Ended(Contract):
     last_alive_on: pl.Date = column("Last day known alive", null=True)
 
 
+class Scored(Contract):
+    """Scores at time zero that every study asks for; null where an input is missing."""
+
+    meld: float = column("MELD before the sodium term", null=True)
+    meld_na_unos2016: float = column("MELD-Na of UNOS 2016", null=True)
+    meld_3_0: float = column("MELD 3.0", null=True)
+    nlr: float = column("Neutrophils over lymphocytes", null=True)
+    albi: float = column("Albumin-bilirubin score", null=True)
+    clif_c_of_low: float = column("CLIF-C OF with every missing organ at its lowest", null=True)
+    clif_c_of_high: float = column("CLIF-C OF with every missing organ at its highest", null=True)
+
+
+class Timed(Contract):
+    """What happened first, and after how many days."""
+
+    event: str = column("What happened first after time zero", null=True, within=EVENTS)
+    event_on: pl.Date = column("Day of the event; the middle of the interval where the day is not known", null=True)
+    event_from: pl.Date = column("First day on which the event can have been", null=True)
+    event_to: pl.Date = column("Last day on which the event can have been", null=True)
+    event_days: int = column("Whole days from time zero to the event", null=True)
+    endpoint_problem: str = column("Why there is no time to an event", null=True)
+    endpoint_warning: str = column("What contradicts the event, which stands", null=True)
+    calendar_year: int = column("Year of time zero", null=True)
+
+
 class HbvAclfCandidates(Ended, Measured, Keyed):
     """Every person with an HBV-related liver admission or an infusion, with what decides eligibility."""
 
     first_infusion_on: pl.Date = column("Day of the first infusion", null=True)
     infusions_in_course: int = column("Infusions of the first course; known only later, never a baseline variable")
+    bilirubin_direct: float = column("Direct bilirubin, umol/L", null=True)
+    pta: float = column("Prothrombin activity, percent", null=True)
     hbsag_evidence_level: int = column("Evidence of HBsAg over 6 months: 0 none, 1 code, 2 history, 3 two results")
     hbv_dna_log10: float = column("HBV-DNA, log10 of IU/mL; for a censored result the limit", null=True)
     hbv_dna_operator: str = column(
@@ -128,30 +153,51 @@ class HbvAclfCandidates(Ended, Measured, Keyed):
         metadata = {"grain": "one row per candidate", "key": ["candidate_id"]}
 
 
-class HbvAclfCohort(HbvAclfCandidates):
+class HbvAclfCohort(Timed, Scored, HbvAclfCandidates):
     """The eligible, with scores at time zero and what happened first."""
 
-    meld: float = column("MELD before the sodium term", null=True)
     meld_na_kim2008: float = column("MELD-Na of Kim 2008", null=True)
-    meld_na_unos2016: float = column("MELD-Na of UNOS 2016", null=True)
-    meld_3_0: float = column("MELD 3.0", null=True)
-    nlr: float = column("Neutrophils over lymphocytes", null=True)
-    albi: float = column("Albumin-bilirubin score", null=True)
-    clif_c_of_low: float = column("CLIF-C OF with every missing organ at its lowest", null=True)
-    clif_c_of_high: float = column("CLIF-C OF with every missing organ at its highest", null=True)
-    event: str = column("What happened first after time zero", null=True, within=EVENTS)
-    event_on: pl.Date = column("Day of the event; the middle of the interval where the day is not known", null=True)
-    event_from: pl.Date = column("First day on which the event can have been", null=True)
-    event_to: pl.Date = column("Last day on which the event can have been", null=True)
-    event_days: int = column("Whole days from time zero to the event", null=True)
-    endpoint_problem: str = column("Why there is no time to an event", null=True)
-    endpoint_warning: str = column("What contradicts the event, which stands", null=True)
-    calendar_year: int = column("Year of time zero", null=True)
 
     class Config:
         """One row per eligible candidate."""
 
         metadata = {"grain": "one row per eligible candidate", "key": ["candidate_id"]}
+
+
+class IcuCirrhosisCandidates(Ended, Measured, Keyed):
+    """Every admission to hospital, with what decides eligibility. A candidate is an admission, not a person.
+
+    The grade of encephalopathy is not assessed in these data and has no column: it is unmeasured, never none.
+    """
+
+    lactate: float = column("Lactate, mmol/L", null=True)
+    age_years_at_index: int = column("Completed years of age on admission", null=True)
+    has_cirrhosis: bool = column("A code of cirrhosis in this admission; null without any diagnosis", null=True)
+    is_first_admission: bool = column(
+        "The person's first admission with a code of cirrhosis; null without any diagnosis", null=True
+    )
+    stay_hours: float = column("Length of the admission, hours", null=True)
+    died_in_hospital: bool = column("The admission ended in death")
+
+    class Config:
+        """One row per admission."""
+
+        metadata = {"grain": "one row per admission", "key": ["candidate_id"]}
+
+
+class IcuCirrhosisCohort(Timed, Scored, IcuCirrhosisCandidates):
+    """The eligible admissions, one per person, with scores of the first day and what happened first.
+
+    Dates are shifted by an unknown number of years per person: the year of time zero means nothing here.
+    """
+
+    easl_clif_grade_low: float = column("EASL-CLIF grade with every missing organ counted as working", null=True)
+    easl_clif_grade_high: float = column("EASL-CLIF grade with every missing organ counted as failed", null=True)
+
+    class Config:
+        """One row per eligible admission."""
+
+        metadata = {"grain": "one row per eligible admission", "key": ["candidate_id"]}
 
 
 class Eligibility(Contract):
@@ -208,6 +254,13 @@ MARTS: dict[str, dict[str, type[Contract]]] = {
     "nct07198854": {
         "candidates": HbvAclfCandidates,
         "cohort": HbvAclfCohort,
+        "eligibility": Eligibility,
+        "attrition": Attrition,
+        "cohort_provenance": Provenance,
+    },
+    "icu_cirrhosis": {
+        "candidates": IcuCirrhosisCandidates,
+        "cohort": IcuCirrhosisCohort,
         "eligibility": Eligibility,
         "attrition": Attrition,
         "cohort_provenance": Provenance,

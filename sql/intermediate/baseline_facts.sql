@@ -50,7 +50,7 @@ measured as (
     inner join anchors on readings.candidate_id = anchors.candidate_id
     inner join baseline on readings.variable = baseline.variable
     left join flags on baseline.source_table = flags.table_name and readings._row_id = flags._row_id
-    where not coalesce(list_contains(flags.rule_ids, concat(baseline.source_table, '_in_stay')), false)
+    where not coalesce(regexp_matches(array_to_string(flags.rule_ids, ','), '_in_stay(,|$)'), false)
 ),
 
 ranked as (
