@@ -1,5 +1,5 @@
 -- The candidates of icu_cirrhosis and the moments everything else is measured from. A candidate is an admission, so
--- that the flow chart starts with all of them. Time zero is the day of admission; a day of baseline begins at its minute.
+-- that the flow chart starts with all of them. Time zero is the day of admission; baseline begins at its minute.
 -- one row per admission
 with stays as (
     select * from intermediate.stays

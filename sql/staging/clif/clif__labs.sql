@@ -2,7 +2,7 @@
 -- also gives a number: it stands in where the text was redacted or left out, and a text and a number that disagree are
 -- not read. A limit (<0.2.) keeps its operator; a word keeps its code; anything else names `value` in `unparsed`.
 -- Every repair leaves a receipt: unit_trimmed (blanks around a unit), redacted (___ for a text), numeric_column (the
--- number is the source's own), decorated, censored, text, blank_result.
+-- number, and the text shown for it, is that of the other column), decorated, censored, text, blank_result.
 -- The source numbers no tube; of the material it tells what its category says.
 -- one row per laboratory item and report
 with results as (
@@ -127,7 +127,7 @@ select
     source_code,
     source_name,
     if(specimen_read in ('urine', 'ascites'), null, loinc) as loinc,
-    value_text,
+    if(is_numeric_column, regexp_replace(numeric_text, '\.0$', ''), value_text) as value_text,
     if(is_contradiction or number is null, null, coalesce(sign, '=')) as operator,
     if(is_contradiction, null, number) as value,
     if(number is null, word, null) as text_result,
