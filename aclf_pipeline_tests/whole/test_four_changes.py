@@ -147,12 +147,12 @@ absent:
             + "\nfrom raw.toy__results\n",
             "utf-8",
         )
-    exports = tmp_path / "deliveries"
+    exports = tmp_path / "home" / "deliveries"
     (exports / "first").mkdir(parents=True)
     (exports / "first" / "results.csv").write_text("person,taken,sodium\n0000001,2015-03-01 08:00:00,137\n", "utf-8")
     house = House.load(copy.settings(source="toy", exports_dir=exports))
     with house.open() as wh:
-        ingest(wh, house.source, house.exports, PseudonymKey.load(tmp_path / "key"), datetime(2026, 1, 1))
+        ingest(wh, house.source, house.exports, PseudonymKey.load(house.settings.key_file), datetime(2026, 1, 1))
         load_rules(wh, house.protocol)
         load_mappings(wh, house.settings.sql, "toy")
         for model in (*house.models, *absent_models(house.source)):
