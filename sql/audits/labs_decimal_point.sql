@@ -45,6 +45,7 @@ courses as (
 jumps as (
     select
         courses._row_id,
+        courses.value,
         courses.value_text,
         courses.unit_text,
         courses.value_before,
@@ -81,7 +82,7 @@ judged as (
 
 select
     _row_id,
-    concat_ws(' ', value_text, unit_text, 'after', value_before) as observed
+    concat_ws(' ', value_text, unit_text, '- in one unit', round(value, 1), 'after', round(value_before, 1)) as observed
 from judged
 where
     is_off_both

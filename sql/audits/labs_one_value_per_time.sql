@@ -1,9 +1,9 @@
--- Different results of one item, patient and time where the source gives no number of the tube.
--- one row per violating result
+-- Results of one item, patient and time where the source gives no number of the tube, equal or not.
+-- one row per such result
 select
     _row_id,
-    concat(value_text, ' ', unit_text, ', one of several') as observed
+    concat_ws(' ', value_text, unit_text, '- one of', count(*) over key) as observed
 from staging.labs
 where specimen_id is null
 window key as (partition by patient_id, stay_id, collected_at, loinc, specimen)
-qualify min(value_text) over key <> max(value_text) over key
+qualify count(*) over key > 1

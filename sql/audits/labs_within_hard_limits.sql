@@ -7,9 +7,11 @@ with limits as (
         units.unit,
         units.factor,
         limits.low,
-        limits.high
+        limits.high,
+        analytes.unit as analyte_unit
     from rules.analyte_limits as limits
     inner join rules.analyte_loinc as loincs on limits.analyte = loincs.analyte
+    inner join rules.analytes as analytes on limits.analyte = analytes.analyte
     inner join rules.analyte_units as units on limits.analyte = units.analyte
 ),
 
@@ -18,7 +20,6 @@ results as (
         _row_id,
         loinc,
         value,
-        value_text,
         unit_text,
         if(unit_text is null, coalesce(unit, '1'), unit) as unit
     from staging.labs
@@ -27,7 +28,9 @@ results as (
 
 select
     results._row_id,
-    concat_ws(' ', results.value_text, results.unit_text) as observed
+    concat(
+        concat_ws(' ', results.value, results.unit_text), ', limits ', limits.low, ' to ', limits.high, ' ', limits.analyte_unit
+    ) as observed
 from results
 inner join limits on results.loinc = limits.loinc and results.unit = limits.unit
 where results.value * limits.factor < limits.low or results.value * limits.factor > limits.high
