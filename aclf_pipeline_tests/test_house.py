@@ -181,11 +181,40 @@ def test_no_asset_is_longer_than_ten_lines():
     assert long == []
 
 
-def test_every_module_says_what_does_not_belong_in_it():
-    silent = [
-        str(path.relative_to(ROOT))
-        for path in modules()
-        if path.name != "__init__.py"
-        and not re.search(r"not belong|belongs? in", ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "")
-    ]
+def test_every_module_says_what_it_is_and_every_room_what_does_not_belong_in_it():
+    docstrings = {path: ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "" for path in modules()}
+    assert [str(path.relative_to(ROOT)) for path, text in docstrings.items() if not text] == []
+    rooms = {path: text for path, text in docstrings.items() if path.name == "__init__.py" and path.parent != PACKAGE}
+    silent = [path.parent.name for path, text in rooms.items() if not re.search(r"not belong|belongs? in", text)]
     assert silent == []
+
+
+def named(sql: str, column: str) -> set[str]:
+    """The texts a query compares a column with."""
+    return set(re.findall(rf"\b{column} = '([a-z_0-9]+)'", sql))
+
+
+@pytest.mark.parametrize(("study", "source"), STUDIES.items())
+def test_every_figure_a_query_looks_up_stands_on_a_page(study, source):
+    """A misspelt definition or parameter is no error in SQL: the query would find nothing, in silence."""
+    protocol = load_protocol(PACKAGE / "protocol", study)
+    own = [model.path for model in load_graph(SQL, source, study) if model.path and model.schema != "staging"]
+    used = [SQL / "audits" / f"{rule.id}.sql" for rule in protocol.rules.values() if rule.applies_to(source)]
+    missing = []
+    for path in [*own, *(path for path in used if path.exists())]:
+        sql = path.read_text("utf-8")
+        definitions = named(sql, "definition")
+        known = {
+            item for name in definitions & set(protocol.definitions) for item in protocol.definitions[name].cutoffs
+        }
+        missing += [f"{path.name}: definition {name}" for name in definitions - set(protocol.definitions)]
+        missing += [
+            f"{path.name}: parameter {name}" for name in named(sql, "parameter") - set(protocol.study.parameters)
+        ]
+        if definitions and "rules.definitions" in sql:
+            looked_up = {
+                n for part in re.split(r"\n\),?\n", sql) if "rules.definitions" in part for n in named(part, "item")
+            }
+            missing += [f"{path.name}: item {name}" for name in looked_up - known]
+        missing += [f"{path.name}: codelist {name}" for name in named(sql, "codelist") - set(protocol.codelists)]
+    assert missing == []
