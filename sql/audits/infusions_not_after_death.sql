@@ -1,5 +1,5 @@
--- Infusions given a day or more after the patient's death. The death is that of the highest source: hospital record,
--- assessment of death, front page, other notices, follow-up, household register. A death that a later admission
+-- Infusions given a day or more after the patient's death. The death is that of the highest source: hospital
+-- record, assessment of death, front page, other notices, follow-up, household register. A death that a later admission
 -- contradicts is not believed here, and of dates that agree the later counts: nothing of a living patient is set aside.
 -- one row per violating infusion
 with tolerances as (

@@ -1,5 +1,5 @@
--- INR and prothrombin activity of one tube that do not belong together: they agree within tolerance only when exchanged,
--- or are apart by a gross factor. The activity expected from an INR is a polynomial in its inverse.
+-- INR and prothrombin activity of one tube that do not belong together: they agree within tolerance only when
+-- exchanged, or are apart by a gross factor. The activity expected from an INR is a polynomial in its inverse.
 -- one row per INR and one per activity of such a tube
 with relation as (
     select

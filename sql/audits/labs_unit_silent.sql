@@ -42,7 +42,9 @@ results as (
 printed as (
     select distinct
         ref_text,
-        list_max(list_transform(regexp_extract_all(ref_text, '[0-9]+[.]?[0-9]*'), n -> cast(n as double))) as upper_printed
+        list_max(
+            list_transform(regexp_extract_all(ref_text, '[0-9]+[.]?[0-9]*'), n -> cast(n as double))
+        ) as upper_printed
     from results
     where ref_text is not null
 ),

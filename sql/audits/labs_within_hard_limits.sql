@@ -1,5 +1,5 @@
--- Numbers in blood outside the hard limits of their analyte, in the analyte's unit. The limit of a censored result is no
--- measurement and is not asked.
+-- Numbers in blood outside the hard limits of their analyte, in the analyte's unit. The limit of a censored result is
+-- no measurement and is not asked.
 -- one row per violating result
 with limits as (
     select
@@ -29,7 +29,8 @@ results as (
 select
     results._row_id,
     concat(
-        concat_ws(' ', results.value, results.unit_text), ', limits ', limits.low, ' to ', limits.high, ' ', limits.analyte_unit
+        concat_ws(' ', results.value, results.unit_text),
+        concat(', limits ', limits.low, ' to ', limits.high, ' ', limits.analyte_unit)
     ) as observed
 from results
 inner join limits on results.loinc = limits.loinc and results.unit = limits.unit

@@ -1,4 +1,4 @@
--- Signs outside what a living adult can have. A height and weight found in each other's place are left to their own rule.
+-- Signs outside what a living adult can have. A height and a weight in each other's place are left to their own rule.
 -- one row per violating sign
 with limits as (
     select
@@ -35,8 +35,7 @@ outside as (
 ),
 
 exchanged as (
-    select
-        outside._row_id
+    select outside._row_id
     from outside
     inner join staging.vitals as weights
         on
