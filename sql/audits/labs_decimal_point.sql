@@ -1,5 +1,5 @@
 -- Results that differ tenfold from the patient's results before and after, within days: a moved decimal point.
--- At either end of a course one neighbour is enough, unless that neighbour is itself the one that differs from both sides.
+-- At either end of a course one neighbour is enough, unless that neighbour is itself off from both sides.
 -- one row per violating result
 with jump as (
     select
