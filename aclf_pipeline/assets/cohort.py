@@ -1,18 +1,25 @@
 """From candidates to the cohort: one step of science, judged by a strict contract and by expectations.
 
+The step judges first and writes last: when something that blocks fails, the last good cohort stays.
+
 What does not belong here: who is eligible (the study page) and how anything is computed (science).
 """
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import dagster as dg
+import polars as pl
 
 from aclf_pipeline.assets.house import House
-from aclf_pipeline.assets.metadata import OWNERS, Yielded, key, plain, table_entries
+from aclf_pipeline.assets.metadata import OWNERS, Yielded, key, table_entries
+from aclf_pipeline.assets.pages import EXPECTATIONS
+from aclf_pipeline.assets.populations import population_result, population_specs
 from aclf_pipeline.contracts.marts import MARTS
 from aclf_pipeline.quality.contract_check import check_table
-from aclf_pipeline.quality.expectations import ExpectationResult, expect, expectations_of
+from aclf_pipeline.quality.expectations import expect, expectations_of, volume, volume_expectations_of
 from aclf_pipeline.science.cohort import CohortTables, assemble
+from aclf_pipeline.warehouse.connection import Warehouse
 
 COHORT_TABLES = ("cohort", "eligibility", "attrition", "cohort_provenance")
 CONTRACT = "contract"
@@ -32,65 +39,62 @@ def cohort_asset(house: House) -> dg.AssetsDefinition:
         )
         for name in COHORT_TABLES
     ]
-    checks = [
+
+    @dg.multi_asset(name="cohort", specs=specs, check_specs=_check_specs(house))
+    def cohort(context: dg.AssetExecutionContext) -> Iterator[Yielded]:  # noqa: ARG001
+        with house.open() as wh:
+            candidates, facts = (
+                wh.frame(f"select * from {name}") for name in ("marts.candidates", "intermediate.facts")
+            )
+            made = assemble(candidates, facts, house.protocol, house.as_of)
+            judged = [*_contract_results(house, made), *_population_results(house, wh, made)]
+            yield from judged
+            if any(not r.passed and r.severity == dg.AssetCheckSeverity.ERROR for r in judged):
+                raise dg.Failure("The cohort fails a blocking check: the last good one stays. See the failed checks.")
+            yield from _written(house, wh, made)
+
+    return cohort
+
+
+def _check_specs(house: House) -> list[dg.AssetCheckSpec]:
+    folder, study = house.settings.protocol, house.settings.study
+    contracts = [
         dg.AssetCheckSpec(
             CONTRACT, asset=["marts", name], blocking=True, description=f"{name} keeps its strict contract"
         )
         for name in COHORT_TABLES
     ]
-    checks += [
-        dg.AssetCheckSpec(
-            e.id, asset=["marts", e.table], blocking=e.severity == "block", description=f"{e.says}. {e.because}"
-        )
-        for e in expectations_of(house.settings.protocol, house.settings.study)
+    return [
+        *contracts,
+        *population_specs([*volume_expectations_of(folder, study), *expectations_of(folder, study)]),
     ]
 
-    @dg.multi_asset(name="cohort", specs=specs, check_specs=checks)
-    def cohort(context: dg.AssetExecutionContext) -> Iterator[Yielded]:  # noqa: ARG001
-        with house.open() as wh:
-            made = assemble(wh.frame("select * from marts.candidates"), wh.frame("select * from intermediate.facts"),
-                            house.protocol, house.as_of)  # fmt: skip
-            problems = _problems(made, house.settings.study)
-            yield from (_contract_result(name, found) for name, found in problems.items())
-            if any(problems.values()):
-                raise dg.Failure("The cohort breaks its contract: the last good one stays. See the failed checks.")
-            for name in COHORT_TABLES:
-                wh.write(f"marts.{name}", getattr(made, name))
-        yield from _materialized(house, made)
 
-    return cohort
-
-
-def _problems(made: CohortTables, study: str) -> dict[str, list[str]]:
-    return {name: check_table(getattr(made, name), MARTS[study][name]) for name in COHORT_TABLES}
-
-
-def _contract_result(name: str, found: list[str]) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        asset_key=["marts", name],
-        check_name=CONTRACT,
-        passed=not found,
-        description=f"{len(found)} problems" if found else "kept",
-        metadata={"1_problems": dg.MetadataValue.md("\n".join(f"- {problem}" for problem in found) or "none")},
-    )
-
-
-def _materialized(house: House, made: CohortTables) -> Iterator[Yielded]:
+def _contract_results(house: House, made: CohortTables) -> Iterator[dg.AssetCheckResult]:
     for name in COHORT_TABLES:
-        frame = getattr(made, name)
+        found = check_table(getattr(made, name), MARTS[house.settings.study][name])
+        yield dg.AssetCheckResult(
+            asset_key=["marts", name],
+            check_name=CONTRACT,
+            passed=not found,
+            description=f"{len(found)} problems" if found else "kept",
+            metadata={"1_problems": dg.MetadataValue.md("\n".join(f"- {problem}" for problem in found) or "none")},
+        )
+
+
+def _population_results(house: House, wh: Warehouse, made: CohortTables) -> Iterator[dg.AssetCheckResult]:
+    """Measure every expectation, keep the results for the validation page, and report them."""
+    tables = {"volume": volume(wh), **{name: getattr(made, name) for name in COHORT_TABLES}}
+    results = expect(tables, house.settings.protocol, house.settings.study)
+    wh.write(EXPECTATIONS, pl.DataFrame([asdict(result) for result in results], infer_schema_length=None))
+    yield from (population_result(result) for result in results)
+
+
+def _written(house: House, wh: Warehouse, made: CohortTables) -> Iterator[dg.MaterializeResult]:
+    frames = {name: getattr(made, name) for name in COHORT_TABLES}
+    with wh.transaction():
+        for name, frame in frames.items():
+            wh.write(f"marts.{name}", frame)
+    for name, frame in frames.items():
         entries = table_entries(f"marts.{name}", frame.height, MARTS[house.settings.study][name])
         yield dg.MaterializeResult(key(f"marts.{name}"), metadata=entries)
-    tables = {f"{name}": getattr(made, name) for name in COHORT_TABLES}
-    for result in expect(tables, house.settings.protocol, house.settings.study):
-        yield _expectation_result(result)
-
-
-def _expectation_result(result: ExpectationResult) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        asset_key=["marts", result.table],
-        check_name=result.id,
-        passed=bool(result.passed),
-        severity=dg.AssetCheckSeverity.ERROR if result.severity == "block" else dg.AssetCheckSeverity.WARN,
-        description=f"observed {plain(result.observed)}",
-        metadata={"observed": plain(result.observed) if result.observed is not None else "nothing"},
-    )
