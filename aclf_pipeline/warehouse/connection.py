@@ -8,6 +8,7 @@ What does not belong here: what the tables mean (`ledger`, `rules_tables`, the s
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 import time
@@ -27,6 +28,12 @@ from aclf_pipeline.warehouse.row_id import MACROS
 SCHEMAS = ("raw", "mapping", "staging", "core", "intermediate", "marts", "analysis", "rules", "quality")
 _HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)", re.DOTALL)
 _POLL_SECONDS = 0.05
+_STORAGE = "v1.4.0"  # its text compression takes a fifth of the space and half the time of the driver's default
+
+_SHAPE = hashlib.sha256("\n".join([*SCHEMAS, *MACROS, *ledger.DDL]).encode()).hexdigest()[:16]
+"""What every warehouse holds from its first opening; it stands as a comment where it has been made."""
+
+_STAMP = "select comment from duckdb_tables() where schema_name = 'quality' and table_name = 'refreshes'"
 
 
 class WarehouseError(UserError):
@@ -51,7 +58,12 @@ class Warehouse:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._con = _connect(
             self.path,
-            {"memory_limit": memory_limit, "threads": threads, "python_enable_replacements": False},
+            {
+                "memory_limit": memory_limit,
+                "threads": threads,
+                "python_enable_replacements": False,
+                "storage_compatibility_version": _STORAGE,
+            },
             wait_seconds,
         )
         try:
@@ -66,6 +78,8 @@ class Warehouse:
         return cls(path, wait_seconds=wait_seconds, memory_limit=memory_limit, threads=threads)
 
     def _prepare(self) -> None:
+        if self.scalar(_STAMP) == _SHAPE:
+            return
         with self.transaction():
             for schema in SCHEMAS:
                 self.execute(f"create schema if not exists {schema}")
@@ -73,6 +87,7 @@ class Warehouse:
                 self.execute(macro)
             for statement in ledger.DDL:
                 self.execute(statement)
+            self.execute(f"comment on table quality.refreshes is '{_SHAPE}'")
 
     def __enter__(self) -> Warehouse:
         return self
