@@ -112,6 +112,15 @@ def test_the_flow_chart_of_the_study_is_in_order(protocol) -> None:
     assert protocol.study.as_of == date(2019, 10, 31)
 
 
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_number_a_study_states_is_read_by_a_query(study: str) -> None:
+    """A number nobody reads is a switch that is not connected."""
+    queries = "\n".join(path.read_text("utf-8") for path in (PAGES.parents[1] / "sql").rglob("*.sql"))
+    parameters = load_protocol(PAGES, study).study.parameters.items()
+    numbers = [name for name, parameter in parameters if isinstance(parameter.value, int | float)]
+    assert [name for name in numbers if f"'{name}'" not in queries] == []
+
+
 def test_the_primary_model_has_at_most_eight_covariates_and_no_composite_of_them(protocol) -> None:
     (primary,) = [stanza for stanza in protocol.analysis if stanza.id == "cox_primary"]
     assert len(primary.covariates) <= 8
