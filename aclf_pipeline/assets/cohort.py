@@ -48,10 +48,10 @@ def cohort_asset(house: House) -> dg.AssetsDefinition:
             )
             made = assemble(candidates, facts, house.protocol, house.as_of)
             judged = [*_contract_results(house, made), *_population_results(house, wh, made)]
-            yield from judged
             if any(not r.passed and r.severity == dg.AssetCheckSeverity.ERROR for r in judged):
+                yield from judged
                 raise dg.Failure("The cohort fails a blocking check: the last good one stays. See the failed checks.")
-            yield from _written(house, wh, made)
+            yield from (*_written(house, wh, made), *judged)
 
     return cohort
 
