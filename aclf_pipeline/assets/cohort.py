@@ -51,7 +51,8 @@ def cohort_asset(house: House) -> dg.AssetsDefinition:
             if any(not r.passed and r.severity == dg.AssetCheckSeverity.ERROR for r in judged):
                 yield from judged
                 raise dg.Failure("The cohort fails a blocking check: the last good one stays. See the failed checks.")
-            yield from (*_written(house, wh, made), *judged)
+            yield from _written(house, wh, made)
+            yield from judged
 
     return cohort
 

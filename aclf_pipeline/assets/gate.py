@@ -45,7 +45,8 @@ def gate_asset(house: House) -> dg.AssetsDefinition:
             if report.blocked:
                 yield from checks
                 _hold_back(house, wh, context.run.run_id)
-            yield from (*_promoted(house, wh), *checks)
+            yield from _promoted(house, wh)
+            yield from checks
 
     return gate
 

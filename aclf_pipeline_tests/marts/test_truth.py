@@ -63,7 +63,7 @@ def chain(wh: Warehouse, bundle: Path) -> tuple[pl.DataFrame, CohortTables]:
     """Exports to cohort, step by step, as a refresh does it."""
     protocol, source = load_protocol(PAGES, STUDY), load_source(SQL / "staging" / "his")
     models = [*absent_models(source), *load_graph(SQL, "his", STUDY)]
-    ingest(wh, source, bundle / "exports" / "his", KEY, datetime(2019, 11, 16), None)  # noqa: DTZ001
+    ingest(wh, source, bundle / "exports" / "his", KEY, datetime(2019, 11, 16), None)
     load_rules(wh, protocol)
     load_mappings(wh, SQL, "his")
     for model in models:

@@ -76,7 +76,7 @@ def one(**dates: object) -> pl.DataFrame:
 
 
 def test_timestamps_count_by_their_day():
-    frame = one(time_zero=datetime(2015, 1, 1, 23, 50), death_on=datetime(2015, 1, 2, 0, 10))  # noqa: DTZ001
+    frame = one(time_zero=datetime(2015, 1, 1, 23, 50), death_on=datetime(2015, 1, 2, 0, 10))
     assert time_to_event(frame, as_of=AS_OF)["event_days"].item() == 1
 
 

@@ -18,7 +18,7 @@ from aclf_pipeline.warehouse.privacy import PseudonymKey
 from aclf_pipeline.warehouse.sources import Source, load_source
 
 KEY = PseudonymKey(bytes(range(32)))
-CLOCK = datetime(2019, 12, 1, 12)  # noqa: DTZ001
+CLOCK = datetime(2019, 12, 1, 12)
 MANIFEST = "导出清单.csv"
 
 PAGE = r"""

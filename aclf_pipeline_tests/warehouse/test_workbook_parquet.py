@@ -95,7 +95,7 @@ def test_cells_become_exact_text(source):
     sheet.write_row("A3", HEADER)
     moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
     sheet.write_row("A4", [0.1, 1e20, 128.55, "  blank around ", True])
-    sheet.write_datetime("F4", datetime(2014, 3, 5, 8, 12), moment)  # noqa: DTZ001
+    sheet.write_datetime("F4", datetime(2014, 3, 5, 8, 12), moment)
     book.close()
     grids, _ = read_workbook(out.getvalue(), source.files["ledger"])
     assert grids[0].cells.row(0) == ("0.1", "1e+20", "128.55", "  blank around ", "TRUE", "2014-03-05 08:12:00")
@@ -126,8 +126,8 @@ def test_parquet_values_become_text_that_loses_nothing():
             "whole": [2**62, -1],
             "flag": [True, False],
             "day": [date(2014, 3, 5), None],
-            "moment": [datetime(2014, 3, 5, 8, 12, 33, 250_000), None],  # noqa: DTZ001
-            "zoned": pl.Series([datetime(2014, 3, 5, 8, 12), None]).dt.replace_time_zone("Asia/Shanghai"),  # noqa: DTZ001
+            "moment": [datetime(2014, 3, 5, 8, 12, 33, 250_000), None],
+            "zoned": pl.Series([datetime(2014, 3, 5, 8, 12), None]).dt.replace_time_zone("Asia/Shanghai"),
             "none": [None, None],
             "list": [[1, 2], None],
         }

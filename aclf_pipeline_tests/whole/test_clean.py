@@ -80,8 +80,12 @@ def test_time_zero_and_event_equal_the_truth_for_every_eligible_person_whose_dea
 def test_a_baseline_value_is_the_true_one_up_to_measurement(clean, truth, truth_name, name, relative):
     """The measured value differs from the true one by assay error and the days between; the median by far less."""
     found = read(clean, f"select candidate_id, {name} as found from marts.cohort")
-    both = truth.filter("eligible").select("candidate_id", pl.col(truth_name).alias("true")).join(found, on="candidate_id")
-    error = both.filter(pl.col("found").is_not_null()).select(((pl.col("found") - pl.col("true")) / pl.col("true")).abs())
+    both = (
+        truth.filter("eligible").select("candidate_id", pl.col(truth_name).alias("true")).join(found, on="candidate_id")
+    )
+    error = both.filter(pl.col("found").is_not_null()).select(
+        ((pl.col("found") - pl.col("true")) / pl.col("true")).abs()
+    )
     assert error.height >= 0.9 * both.height
     assert error.to_series().max() < relative
     assert error.to_series().median() < relative / 3

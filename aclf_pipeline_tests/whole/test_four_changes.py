@@ -29,7 +29,9 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(
-            ROOT / "aclf_pipeline" / "protocol", folder / "protocol", ignore=shutil.ignore_patterns("*.py", "__pycache__")
+            ROOT / "aclf_pipeline" / "protocol",
+            folder / "protocol",
+            ignore=shutil.ignore_patterns("*.py", "__pycache__"),
         )
         shutil.copytree(ROOT / "sql", folder / "sql")
         self.before = self.fingerprints()
@@ -63,7 +65,8 @@ def lab(loinc: str, unit: str, value: float) -> pl.DataFrame:
     """One row of core.labs."""
     row = {
         "_row_id": 1, "patient_id": "R1", "specimen": "serum", "collected_at": datetime(2015, 3, 1, 8),
-        "report_status": "final", "loinc": loinc, "operator": "=", "value": value, "unit": unit, "value_text": str(value),
+        "report_status": "final", "loinc": loinc, "operator": "=", "value": value, "unit": unit,
+        "value_text": str(value),
     }  # fmt: skip
     return pl.concat([empty_frame(KINDS["labs"]), pl.DataFrame([row])], how="diagonal_relaxed")
 
@@ -167,7 +170,9 @@ absent:
 
 def sql_type(dtype: pl.DataType) -> str:
     names = {pl.String: "varchar", pl.Int64: "bigint", pl.Float64: "double", pl.Date: "date", pl.Boolean: "boolean"}
-    return "timestamp" if isinstance(dtype, pl.Datetime) else names[type(dtype) if not isinstance(dtype, type) else dtype]
+    return (
+        "timestamp" if isinstance(dtype, pl.Datetime) else names[type(dtype) if not isinstance(dtype, type) else dtype]
+    )
 
 
 def test_a_new_check_is_one_stanza_of_rules_yaml(copy):

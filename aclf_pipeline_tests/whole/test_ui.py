@@ -99,10 +99,8 @@ def page(browser):
     """A page that notes every address outside loopback it is asked to load."""
     opened = browser.new_page(viewport={"width": 1500, "height": 1100})
     outside: list[str] = []
-    opened.on(
-        "request",
-        lambda r: outside.append(r.url) if not r.url.startswith(("http://127.0.0.1", "data:", "blob:")) else None,
-    )
+    ours = ("http://127.0.0.1", "data:", "blob:")
+    opened.on("request", lambda request: None if request.url.startswith(ours) else outside.append(request.url))
     yield opened
     opened.close()
     assert outside == []
@@ -121,8 +119,8 @@ def failed_check(standard) -> tuple[str, str]:
 
     with Warehouse.open(standard.settings.warehouse) as wh:
         ((kind, rule),) = wh.rows(
-            "select table_name, rule_id from quality.checks where not passed and failing_rows > 0 and table_name = 'labs'"
-            " order by failing_rows desc limit 1"
+            "select table_name, rule_id from quality.checks"
+            " where not passed and failing_rows > 0 and table_name = 'labs' order by failing_rows desc limit 1"
         )
     return f"core/{kind}", rule
 
