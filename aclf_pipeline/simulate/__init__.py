@@ -7,6 +7,6 @@ simulator that shared it could not test it.
 from __future__ import annotations
 
 from .bundle import BundleSummary, write_bundle
-from .profiles import PROFILES
+from .profiles import DEFECTS, PROFILES
 
-__all__ = ["PROFILES", "BundleSummary", "write_bundle"]
+__all__ = ["DEFECTS", "PROFILES", "BundleSummary", "write_bundle"]

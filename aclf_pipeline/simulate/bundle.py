@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,6 +16,10 @@ from . import front_page, ledger
 from .assessments import build_assessments
 from .clock import BATCHES
 from .deaths import build_deaths, draw_notices, shown_dates
+from .defects import KindTable, Plan, plant_labs, plant_rows
+from .defects import files as whole_files
+from .defects.blocking import break_bytes, break_content, break_transport
+from .defects.stays_level import StayLevel
 from .delivery import Delivered, Folder, encode, physical_lines
 from .findings import Findings
 from .followup import KIND as CALLS
@@ -30,11 +33,11 @@ from .labs import Printer
 from .ledger import LedgerRow, build_ledger
 from .orders import build_orders
 from .procedures import build_procedures
-from .profiles import check_profile
-from .rows import Kind
+from .profiles import CLEAN, blocking_of, check_profile
+from .rows import Kind, Row
 from .streams import stream
 from .trajectories import Encounters, build_encounters
-from .treatments import build_treatments
+from .treatments import Treatment, build_treatments
 from .truth import defects_frame, last_evidence, patients_frame, write_truth
 from .vitals import build_vitals
 from .withdrawn import record_withdrawn
@@ -56,7 +59,7 @@ Whatever is shown from this bundle is to be marked synthetic.
 
 @dataclass(frozen=True, slots=True)
 class BundleSummary:
-    """What was written: data rows per kind over all batches, and planted instances per defect id (habits apart)."""
+    """What was written: data rows per kind over all batches (workbooks: newest), instances per defect and habit id."""
 
     root: Path
     profile: str
@@ -69,73 +72,90 @@ class BundleSummary:
 
 @dataclass(slots=True)
 class Rooms:
-    """Everything a bundle is written from, labs apart."""
+    """Everything a bundle is written from, before damage to rows."""
 
     world: World
     enc: Encounters
     tubes: Tubes
-    kinds: list[Kind]
+    treatments: list[Treatment]
+    files: list[Delivered]
     calls: list[Call]
     call_cells: dict[int, list[TypedCell]]
     ledger: list[LedgerRow]
     patients: pl.DataFrame
 
 
-def build_rooms(world: World, findings: Findings) -> tuple[Rooms, list[Any]]:
-    """All rows but the laboratory's; returns the treatments too."""
+def build_rooms(world: World, findings: Findings) -> Rooms:
+    """All rows but the laboratory's, and the truth about persons."""
     treatments = build_treatments(world)
     enc = build_encounters(world)
     tubes = build_tubes(world, enc, treatments)
     pages = front_page.build_front_pages(world, treatments)
-    numbers = {row.person for row in pages.rows if len(str(_cell(row, pages, "SFZH") or "-")) > 1}
+    numbered = {row.person for row in pages.rows if len(_cell(row, pages, "SFZH") or "-") > 1}
     notices = draw_notices(world)
     imaging = build_imaging(world, findings)
     calls = build_calls(world)
-    kinds = [
-        pages, build_orders(world, treatments), build_procedures(world, treatments), build_assessments(world, findings),
-        build_vitals(world), imaging, build_deaths(world, notices, numbers),
-    ]  # fmt: skip
     rng = stream(world.seed, "call-cells")
     cells = {call.uid: call_cells(call, rng) for call in calls}
-    bahs: dict[int, list[str]] = {person.idx: [] for person in world.persons}
-    for stay in world.stays:
-        if stay.bah not in bahs[stay.person]:
-            bahs[stay.person].append(stay.bah)
     evidence = last_evidence(world, enc, tubes, imaging, calls)
-    patients = patients_frame(world, shown_dates(notices), calls, evidence, bahs)
-    return Rooms(world, enc, tubes, kinds, calls, cells, build_ledger(world), patients), treatments
+    patients = patients_frame(world, shown_dates(notices), calls, evidence)
+    builders = (
+        lambda: pages, lambda: build_orders(world, treatments), lambda: build_procedures(world, treatments),
+        lambda: build_assessments(world, findings), lambda: build_vitals(world), lambda: imaging,
+        lambda: build_deaths(world, notices, numbered),
+    )  # fmt: skip
+    files = [file for build in builders for file in build().deliver()]
+    return Rooms(world, enc, tubes, treatments, files, calls, cells, build_ledger(world), patients)
 
 
-def _cell(row: Any, kind: Kind, name: str) -> str | None:
+def _cell(row: Row, kind: Kind, name: str) -> str | None:
     return row.cells[kind.forms[row.file].columns.index(name)]
 
 
-def lab_files(rooms: Rooms, treatments: list[Any], findings: Findings) -> Iterator[Delivered]:
-    """Laboratory files, one at a time, habits recorded."""
-    world, enc, tubes = rooms.world, rooms.enc, rooms.tubes
-    printer = Printer(world, enc, tubes)
-    long = printer.long_table(measure(world, enc, tubes, treatments))
-    long, records = apply_habits(long, tubes, world.seed)
-    for file in LabFiles(world, enc, tubes, printer, long).files():
-        record_habits(file, records, findings)
-        yield file
+class Labs:
+    """The laboratory's long table with habits, and its files one at a time."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self.rooms = rooms
+        world, enc, tubes = rooms.world, rooms.enc, rooms.tubes
+        self.printer = Printer(world, enc, tubes)
+        long = self.printer.long_table(measure(world, enc, tubes, rooms.treatments))
+        self.long, self.records = apply_habits(long, tubes, world.seed)
+
+    def plant(self, plan: Plan) -> list[int]:
+        """Plan damage; returns the persons with a tube after death."""
+        rooms = self.rooms
+        return plant_labs(self.long, self.records, rooms.tubes, rooms.enc, rooms.world, plan)
+
+    def files(self, findings: Findings) -> Iterator[Delivered]:
+        """Files in order, habits recorded."""
+        rooms = self.rooms
+        for file in LabFiles(rooms.world, rooms.enc, rooms.tubes, self.printer, self.long).files():
+            record_habits(file, self.records, findings)
+            yield file
 
 
 class Bundle:
     """Writes files one by one and keeps count."""
 
-    def __init__(self, root: Path, findings: Findings) -> None:
+    def __init__(self, root: Path, findings: Findings, plan: Plan, broken: str | None) -> None:
         self.folder = Folder(root)
-        self.findings = findings
+        self.findings, self.plan, self.broken = findings, plan, broken
         self.rows: dict[str, int] = {}
 
     def csv(self, file: Delivered) -> None:
-        """Write one CSV file and fill in the lines of its findings."""
-        self.folder.put(file.batch, file.name, encode(file), file.frame.height)
+        """Damage as planned, write one CSV file and fill in the lines of its findings."""
+        file = self.plan.amend(file)
+        if self.broken is not None:
+            file = break_content(file, self.broken, self.plan)
+        data = encode(file)
+        if self.broken is not None:
+            data = break_bytes(file, data, self.broken, self.plan)
+        self.folder.put(file.batch, file.name, data, file.frame.height)
         self.rows[file.kind] = self.rows.get(file.kind, 0) + file.frame.height
         if self.findings.waiting(file.path):
-            lines = physical_lines(file.frame)
-            self.findings.resolve(file.path, file.frame.get_column("_u").to_list(), np.asarray(lines).tolist())
+            lines = np.asarray(physical_lines(file.frame)).tolist()
+            self.findings.resolve(file.path, file.frame.get_column("_u").to_list(), lines)
 
     def workbook(self, kind: str, batch: int, laid: Laid) -> None:
         """Write one workbook."""
@@ -144,8 +164,22 @@ class Bundle:
         self.rows[kind] = laid.rows
         self.findings.resolve(f"{BATCHES[batch].name}/{name}", laid.uids, laid.lines, laid.sheets)
 
+    def workbooks(self, rooms: Rooms) -> None:
+        """Both workbooks of every batch."""
+        for batch in range(len(BATCHES)):
+            self.workbook(ledger.KIND, batch, lay_out_ledger(rooms.ledger, batch))
+            self.workbook(CALLS, batch, lay_out_calls(rooms.calls, rooms.call_cells, batch))
 
-def write_bundle(root: Path, *, n_persons: int = 2500, seed: int = 1, profile: str = "clean") -> BundleSummary:
+
+def _damage(rooms: Rooms, labs: Labs, levels: StayLevel, plan: Plan) -> None:
+    """Plan everything of profile `standard` that falls on rows."""
+    tables = {kind: KindTable(kind, rooms.files) for kind in dict.fromkeys(file.kind for file in rooms.files)}
+    levels.record(tables, plan)
+    hit = labs.plant(plan)
+    plant_rows(tables, rooms.ledger, rooms.calls, rooms.call_cells, rooms.world, plan, hit)
+
+
+def write_bundle(root: Path, *, n_persons: int = 2500, seed: int = 1, profile: str = CLEAN) -> BundleSummary:
     """Write `exports/`, `truth/` and `SIMULATED.txt` under `root`; same arguments, same bytes.
 
     Raises ValueError for an unknown profile, for fewer than 40 persons, and where `root` already holds exports.
@@ -157,19 +191,30 @@ def write_bundle(root: Path, *, n_persons: int = 2500, seed: int = 1, profile: s
             f"root asks for a bundle in {root}, which already holds exports. Did you mean an empty folder?"
         )
     world = build_world(n_persons, seed)
-    findings = Findings()
-    bundle = Bundle(root, findings)
-    rooms, treatments = build_rooms(world, findings)
+    findings, levels = Findings(), StayLevel()
+    plan = Plan(seed, n_persons, findings)
+    damaged, broken = profile != CLEAN, blocking_of(profile)
+    if damaged:
+        levels.plant(world, plan)
+    rooms = build_rooms(world, findings)
     record_withdrawn(rooms.ledger, rooms.calls, rooms.call_cells, findings)
-    for kind in rooms.kinds:
-        for file in kind.deliver():
-            bundle.csv(file)
-    for file in lab_files(rooms, treatments, findings):
+    labs = Labs(rooms)
+    if damaged:
+        _damage(rooms, labs, levels, plan)
+    bundle = Bundle(root, findings, plan, broken)
+    while rooms.files:
+        file = rooms.files.pop(0)
+        bundle.csv(whole_files.column_extra(file, plan) if damaged else file)
+    for file in labs.files(findings):
         bundle.csv(file)
-    for batch in range(len(BATCHES)):
-        bundle.workbook(ledger.KIND, batch, lay_out_ledger(rooms.ledger, batch))
-        bundle.workbook(CALLS, batch, lay_out_calls(rooms.calls, rooms.call_cells, batch))
+    bundle.workbooks(rooms)
+    if damaged:
+        whole_files.unknown_file(bundle.folder, plan)
+        whole_files.resent_files(bundle.folder, plan)
+        whole_files.resent_batch(bundle.folder, plan)
     bundle.folder.finish()
+    if broken is not None:
+        break_transport(bundle.folder, broken, plan)
     write_truth(root, rooms.patients, defects_frame(findings), world, profile)
     note = NOTICE.format(seed=seed, profile=profile, n_persons=n_persons)
     (root / "SIMULATED.txt").write_text(note, encoding="utf-8")

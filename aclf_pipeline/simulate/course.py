@@ -38,6 +38,7 @@ class Stay:
     aclf: bool
     hepatic_insufficiency: bool
     no_labs: bool = False
+    number_blank: bool = False
 
     @property
     def first(self) -> int:

@@ -53,7 +53,7 @@ class Notice:
 def draw_notices(world: World) -> list[Notice]:
     """Notices in order of registration; those registered after the last cut-off are left out."""
     rng = stream(world.seed, "deaths")
-    last_stay = {stay.person: stay for stay in world.stays}
+    last_stay = {person: own[-1] for person, own in world.stays_of().items()}
     notices = []
     for person in world.persons:
         if person.death is None:

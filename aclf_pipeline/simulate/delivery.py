@@ -21,6 +21,16 @@ MANIFEST = "导出清单.csv"
 # The only columns that may hold a line break inside a field.
 MULTILINE: tuple[str, ...] = ("病程摘要", "结论", "备注")
 
+# Private-use characters that stand for damage CSV rules would quote away: a bare line break, a bare delimiter, and the
+# edges of a field that stays unquoted where all fields are quoted. They never reach the bytes.
+BARE_LF, BARE_COMMA, UNQUOTE_START, UNQUOTE_END = "\ue000", "\ue001", "\ue002", "\ue003"
+_BARE = str.maketrans({BARE_LF: "\n", BARE_COMMA: ",", UNQUOTE_START: None, UNQUOTE_END: None})
+
+
+def as_written(cell: str | None) -> str | None:
+    """A cell with its stand-ins replaced."""
+    return None if cell is None else cell.translate(_BARE)
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -69,7 +79,7 @@ def physical_lines(frame: pl.DataFrame) -> Ints:
     breaks = np.zeros(frame.height, dtype=np.int64)
     for name in MULTILINE:
         if name in frame.columns:
-            breaks += frame.get_column(name).str.count_matches("\n", literal=True).fill_null(0).to_numpy()
+            breaks += frame.get_column(name).str.count_matches(f"[\n{BARE_LF}]").fill_null(0).to_numpy()
     return 2 + np.arange(frame.height) + np.concatenate([[0], np.cumsum(breaks)[:-1]]) if frame.height else breaks
 
 
@@ -81,6 +91,10 @@ def encode(file: Delivered) -> bytes:
         line_terminator=dialect.line_end,
         quote_style="always" if dialect.quote_all else "necessary",
     )
+    if UNQUOTE_START in text:
+        text = text.replace(f'"{UNQUOTE_START}', "").replace(f'{UNQUOTE_END}"', "")
+    if BARE_LF in text or BARE_COMMA in text:
+        text = text.translate(_BARE)
     if dialect.encoding == "utf-8-sig":
         data = BOM_UTF8 + text.encode()
     elif dialect.encoding == "utf-16-le":

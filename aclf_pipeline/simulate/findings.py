@@ -57,6 +57,14 @@ class Findings:
         if finding.row is not None:
             self._waiting.setdefault(finding.file, []).append(finding)
 
+    def rename(self, old: str, new: str) -> None:
+        """A file is delivered under another name."""
+        for entry in self.entries:
+            if entry.file == old:
+                entry.file = new
+        if old in self._waiting:
+            self._waiting[new] = self._waiting.pop(old)
+
     def waiting(self, file: str) -> list[Finding]:
         """Findings of one file whose lines are not known yet."""
         return self._waiting.get(file, [])

@@ -11,7 +11,6 @@ from datetime import date
 import numpy as np
 
 from .clock import AS_OF, LAST_ADMISSION, NOT_DELIVERED, batch_of, d2, d4, d6, day, to_date
-from .course import Stay
 from .identity import name_of, phone_of
 from .population import Person
 from .streams import stream
@@ -91,7 +90,6 @@ class CallBook:
         self.rng = stream(world.seed, "followup")
         self.world = world
         self.calls: list[Call] = []
-        self.last_stay: dict[int, Stay] = {stay.person: stay for stay in world.stays}
 
     def person(self, person: Person) -> None:
         """All calls of one person, in order, up to the one that tells the death."""

@@ -50,7 +50,7 @@ _ABO = {"A": "1", "B": "2", "O": "3", "AB": "4"}
 
 
 def build_front_pages(world: World, treatments: list[Treatment]) -> Kind:
-    """All front pages; a few of the full batch are corrected by a later one (blood group filled in)."""
+    """All front pages; a few of the full batch are corrected later (blood group filled in), one by the last batch."""
     rng = stream(world.seed, "front-page")
     kind = Kind(KIND, FORMS)
     by_stay: dict[int, list[Treatment]] = {}
@@ -58,13 +58,15 @@ def build_front_pages(world: World, treatments: list[Treatment]) -> Kind:
         by_stay.setdefault(treatment.stay, []).append(treatment)
     groups = blood_groups(world)
     constant = {p.idx: _constants(rng) for p in world.persons}
+    last_open = True
     for stay in world.stays:
         page = _page(world, stay, by_stay.get(stay.idx, []), constant[stay.person], str(groups[stay.person]), rng)
         file = "c" if stay.batch else ("a" if stay.old_form else "b")
         columns = FORMS[file].columns
         row = Row((stay.dis, stay.idx), stay.batch, file, stay.person, tuple(page.get(name) for name in columns))
-        if file == "b" and rng.random() < 0.004:
-            later = int(rng.integers(1, len(BATCHES)))
+        if file == "b" and (last_open or rng.random() < 0.004):
+            later = len(BATCHES) - 1 if last_open else int(rng.integers(1, len(BATCHES)))
+            last_open = False
             corrected = Row((0, stay.idx), later, "c", stay.person, row.cells)
             place = columns.index("XX")
             row.cells = (*row.cells[:place], "6", *row.cells[place + 1 :])
@@ -103,7 +105,7 @@ def _page(
     if rng.random() < 0.4:
         hours = [hour.zfill(2) for hour in hours]
     number: Cell = person.id_number
-    if rng.random() < (0.15 if old else 0.03):
+    if rng.random() < (0.15 if old else 0.03) or stay.number_blank:
         number = None
     elif stay.last <= _FIRST_GENERATION_UNTIL and rng.random() < 0.015 and person.id_number[6:8] == "19":
         number = first_generation(person.id_number)
@@ -134,6 +136,8 @@ def _page(
     }
     if old:
         page["YLFKFS"] = _PAYER[str(page["YLFKFS"])] if rng.random() < 0.95 else "公费"
+    if stay.no_labs and rng.random() < 0.8:
+        page["RYTJ"] = "3"
     page |= _diagnosis_cells(diagnose(person, stay, world.x, rng), old, rng)
     page |= _procedure_cells(treatments, old)
     if not old:

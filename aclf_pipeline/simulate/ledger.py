@@ -124,8 +124,10 @@ def build_ledger(world: World) -> list[LedgerRow]:
         key=lambda found: (found[0].day, found[2].idx),
     )
     for infusion, ordinal, person in every:
-        batch = next(s.batch for s in stays[person.idx] if s.first <= infusion.day <= s.last)
-        rows.append(LedgerRow(len(rows), person, infusion.day, batch, _cells(world, person, infusion, ordinal, rng)))
+        held = next(s for s in stays[person.idx] if s.first <= infusion.day <= s.last)
+        cells = _cells(world, person, infusion, ordinal, rng)
+        cells[1] = held.bah
+        rows.append(LedgerRow(len(rows), person, infusion.day, held.batch, cells))
     last = [row for row in rows if row.batch == 0 and row.year >= 2013]
     if last:
         person = last[-1].person

@@ -77,7 +77,6 @@ class Person:
     lost: int | None = None
     event: str | None = None
     index_stay: int = -1
-    no_labs: bool = False
 
     @property
     def female(self) -> bool:

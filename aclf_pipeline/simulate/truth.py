@@ -110,23 +110,29 @@ def death_visible(person: Person, notices: dict[int, Notice], calls: dict[int, l
 
 
 def patients_frame(
-    world: World, notices: dict[int, Notice], calls: list[Call], last_alive: dict[int, int], bahs: dict[int, list[str]]
+    world: World, notices: dict[int, Notice], calls: list[Call], last_alive: dict[int, int]
 ) -> pl.DataFrame:
     """`truth/patients.parquet`: one row per person."""
     calls_of: dict[int, list[Call]] = {}
     for call in calls:
         calls_of.setdefault(call.person.idx, []).append(call)
     flags, levels = _aclf_flags(world), hbsag_levels(world)
+    stays = world.stays_of()
     rows = []
     for person in world.persons:
         i = person.idx
         stay = world.stays[person.index_stay]
         row = _person_row(world, person)
         row |= {
-            "bah": bahs[i], "index_bah": stay.bah, "index_zycs": stay.zycs, "admitted_at": to_datetime(stay.adm),
-            "discharged_at": to_datetime(stay.dis), "hbsag_evidence": levels[i],
-            "last_alive": to_date(last_alive[i]), "death_visible": death_visible(person, notices, calls_of),
-        }  # fmt: skip
+            "bah": list(dict.fromkeys(held.bah for held in stays[i])),
+            "index_bah": stay.bah,
+            "index_zycs": stay.zycs,
+            "admitted_at": to_datetime(stay.adm),
+            "discharged_at": to_datetime(stay.dis),
+            "hbsag_evidence": levels[i],
+            "last_alive": to_date(last_alive[i]),
+            "death_visible": death_visible(person, notices, calls_of),
+        }
         row |= {name: bool(values[i]) for name, values in flags.items()}
         rows.append(row)
     return pl.DataFrame(rows, schema=SCHEMA)

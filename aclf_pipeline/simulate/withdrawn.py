@@ -55,6 +55,18 @@ def record_withdrawn(
                 _month(findings, call, column, str(shown), d1(true))
 
 
+def record_gone(
+    findings: Findings, defect_id: str, file: str, row: LedgerRow, instance: int, actions: tuple[str, ...]
+) -> None:
+    """Record a ledger row that a snapshot should hold and does not."""
+    text = _as_json(headers(row.year), row.cells)
+    findings.add(
+        Finding(
+            defect_id, file, None, row.person.idx, None, text, None, instance, "row", actions, sheet=f"{row.year}年"
+        )
+    )
+
+
 def _gone(findings: Findings, file: str, person: int, text: str, sheet: str) -> None:
     findings.add(
         Finding(

@@ -86,8 +86,10 @@ def _ledger_sheet(book: _Book, sheet: Any, name: str, here: list[LedgerRow], yea
     """Data rows, blank rows between some months, the row of totals."""
     merged = year in MERGED_YEARS
     if merged:
-        first = {row.person.idx: row.day for row in reversed(here)}
+        first = {row.person.idx: row.day for row in sorted(here, key=lambda row: -row.day)}
         here = sorted(here, key=lambda row: (first[row.person.idx], row.person.idx, row.day, row.uid))
+    else:
+        here = sorted(here, key=lambda row: (row.day, row.person.idx, row.uid))
     line, total, previous = 3, 0.0, None
     for number, row in enumerate(here, start=1):
         month = d1(row.day)[:7]

@@ -40,7 +40,7 @@ class World:
     def stays_of(self) -> dict[int, list[Stay]]:
         """Stays by person, in order."""
         found: dict[int, list[Stay]] = {person.idx: [] for person in self.persons}
-        for stay in self.stays:
+        for stay in sorted(self.stays, key=lambda s: (s.adm, s.idx)):
             found[stay.person].append(stay)
         return found
 

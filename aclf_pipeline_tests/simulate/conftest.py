@@ -16,3 +16,10 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("clean") / "bundle"
     write_bundle(root, n_persons=PERSONS, seed=1)
     return root
+
+
+@pytest.fixture(scope="session")
+def standard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("standard") / "bundle"
+    write_bundle(root, n_persons=PERSONS, seed=1, profile="standard")
+    return root

@@ -1,0 +1,148 @@
+"""Damage to laboratory rows and tubes: times, copies of other tubes, results of other persons, rows twice.
+
+Not here: single results (`lab_cells`), units (`lab_units`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import lab_items as li
+from ..clock import AS_OF, SECONDS
+from ..world import World
+from .dates import impossible_instant
+from .lab_table import KIND, LabTable
+from .plan import Event, Plan
+
+
+def report_before_collection(lab: LabTable, plan: Plan) -> None:
+    """Reported 12 hours or a day too early, before the tube was drawn."""
+    rng = plan.rng("report_before_collection")
+    delay = (lab.tubes.reported - lab.tubes.collected)[lab.tube]
+    rows = np.flatnonzero(lab.plain & (delay < 22 * 3600))
+    for row in plan.choose(KIND, rows, plan.share(0.001, len(lab.tube)), rng):
+        back = 12 * 3600 if delay[row] < 11 * 3600 and rng.random() < 0.5 else SECONDS
+        event = plan.event("report_before_collection", "quarantine")
+        plan.patch(KIND, row, "报告时间", None, event, int(lab.tubes.reported[lab.tube[row]]) - back)
+
+
+def copy_forward_panel(lab: LabTable, plan: Plan) -> None:
+    """A tube repeats, as text, all results of the person's previous tube."""
+    rng = plan.rng("copy_forward_panel")
+    pairs = list(lab.consecutive(li.LIVER, li.KIDNEY, li.BLOOD))
+    wanted = plan.share(0.003, len(pairs))
+    for position in rng.permutation(len(pairs)):
+        if not wanted:
+            break
+        wanted -= _copy(lab, plan, *pairs[position], defect_id="copy_forward_panel", actions=("flag",))
+
+
+def specimen_mixup(lab: LabTable, plan: Plan) -> None:
+    """A tube carries the results of another person's tube of the same panel."""
+    rng = plan.rng("specimen_mixup")
+    wanted = plan.share(0.0005, len(lab.tubes.panel))
+    for panel in ((li.LIVER, li.HBV, li.GROUP) * (wanted + 1))[: wanted * 4]:
+        tubes = lab.panel_tubes(panel)
+        if not wanted or len(tubes) < 2:
+            continue
+        one, other = (int(t) for t in rng.choice(tubes, 2, replace=False))
+        if lab.enc.person[lab.tubes.encounter[one]] != lab.enc.person[lab.tubes.encounter[other]]:
+            wanted -= _copy(lab, plan, other, one, defect_id="specimen_mixup", actions=("quarantine", "flag"))
+
+
+def _copy(lab: LabTable, plan: Plan, source: int, target: int, *, defect_id: str, actions: tuple[str, ...]) -> bool:
+    """Write the results of one tube over those of another; False where they do not match or are taken."""
+    low, high = lab.rows_of(source)
+    first, last = lab.rows_of(target)
+    if high - low != last - first or not np.array_equal(lab.item[low:high], lab.item[first:last]):
+        return False
+    rows = [*range(low, high), *range(first, last)]
+    if lab.used[rows].any() or not plan.free(KIND, rows):
+        return False
+    if lab.span[low:high].to_list() != lab.span[first:last].to_list() and _units(lab, low, high) != _units(
+        lab, first, last
+    ):
+        return False
+    changed = [(k, lab.result[low + k]) for k in range(high - low) if lab.result[low + k] != lab.result[first + k]]
+    if not changed:
+        return False
+    plan.touch(KIND, rows)
+    event = plan.event(defect_id, *actions)
+    for k, text in changed:
+        plan.patch(KIND, first + k, "结果", text, event)
+    return True
+
+
+def _units(lab: LabTable, low: int, high: int) -> list[str]:
+    return [(unit or "").replace("µ", "μ") for unit in lab.unit[low:high]]
+
+
+def event_outside_stay(lab: LabTable, plan: Plan) -> None:
+    """All times of a tube 8 to 40 days after the stay it names."""
+    rng = plan.rng("event_outside_stay")
+    tubes = lab.panel_tubes(li.INFECTION, li.AMMONIA)
+    wanted = plan.share(0.001, len(lab.tube))
+    for tube in rng.permutation(tubes):
+        if wanted <= 0:
+            break
+        last = int(lab.enc.last_second[lab.tubes.encounter[tube]]) // SECONDS
+        shift = last + int(rng.integers(8, 41)) - int(lab.tubes.collected[tube]) // SECONDS
+        if (int(lab.tubes.collected[tube]) // SECONDS) + shift <= AS_OF:
+            wanted -= shift_tube(lab, plan, int(tube), shift, plan.event("event_outside_stay", "repair", "flag"))
+
+
+def shift_tube(lab: LabTable, plan: Plan, tube: int, days: int, event: Event) -> int:
+    """Move the times of all rows of a tube; returns how many rows moved, 0 where any is taken."""
+    low, high = lab.rows_of(tube)
+    rows = list(range(low, high))
+    if not rows or lab.used[low:high].any() or not plan.free(KIND, rows):
+        return 0
+    plan.touch(KIND, rows)
+    for row in rows:
+        for column, times in (
+            ("采集时间", lab.tubes.collected),
+            ("接收时间", lab.tubes.received),
+            ("报告时间", lab.tubes.reported),
+        ):
+            plan.patch(KIND, row, column, None, event, int(times[tube]) + days * SECONDS)
+    return len(rows)
+
+
+def after_death(lab: LabTable, plan: Plan, world: World) -> list[int]:
+    """Tubes of persons who died in hospital, drawn one to five days after death; returns the persons hit."""
+    rng = plan.rng("event_after_death", "labs")
+    hit: list[int] = []
+    tubes = lab.panel_tubes(li.KIDNEY)
+    who = lab.enc.person[lab.tubes.encounter[tubes]]
+    dead = [p for p in world.persons if p.death_in_hospital and p.death is not None and p.death < AS_OF - 10]
+    for position in rng.permutation(len(dead)):
+        person = dead[position]
+        own = tubes[who == person.idx]
+        if len(hit) >= max(1, plan.persons(6) // 2) or not len(own):
+            continue
+        tube = int(own[-1])
+        shift = (person.death or 0) + int(rng.integers(1, 6)) - int(lab.tubes.collected[tube]) // SECONDS
+        event = plan.event("event_after_death", "adjudicate", "quarantine", level="patient")
+        if shift_tube(lab, plan, tube, shift, event):
+            hit.append(person.idx)
+    return hit
+
+
+def lab_dates(lab: LabTable, plan: Plan) -> None:
+    """Collection dates that cannot be."""
+    rng = plan.rng("date_impossible", "labs")
+    for row in plan.choose(KIND, np.flatnonzero(lab.plain), plan.share(0.0005, len(lab.tube)), rng):
+        text = impossible_instant(int(lab.tubes.collected[lab.tube[row]]), rng)
+        plan.patch(KIND, row, "采集时间", text, plan.event("date_impossible", "quarantine"))
+
+
+def lab_duplicates(lab: LabTable, plan: Plan) -> None:
+    """Records twice, the second a little later in the file."""
+    rng = plan.rng("duplicate_row", "labs")
+    for row in plan.choose(KIND, np.flatnonzero(~lab.used), plan.share(0.001, len(lab.tube)), rng):
+        plan.add(KIND, row, plan.event("duplicate_row", "repair"), int(rng.integers(0, 60)))
+
+
+ALL = (
+    copy_forward_panel, specimen_mixup, event_outside_stay, report_before_collection, lab_dates, lab_duplicates,
+)  # fmt: skip
