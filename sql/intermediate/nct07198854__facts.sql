@@ -52,8 +52,12 @@ person_facts as (
         null as value,
         nullif(persons.sex, 'unknown') as value_text,
         null as observed_at,
-        front_pages.row_ids,
-        concat('as on the front pages: ', persons.sex) as explanation
+        coalesce(front_pages.row_ids, []) as row_ids,
+        if(
+            front_pages.row_ids is null,
+            'no front page of this person passed the gate',
+            concat('as on the front pages: ', persons.sex)
+        ) as explanation
     from anchors
     inner join persons on anchors.person_id = persons.person_id
     left join front_pages on anchors.person_id = front_pages.person_id
@@ -64,7 +68,7 @@ person_facts as (
         coalesce(ages.age_years, ages.age_years_stated) as value,
         null as value_text,
         null as observed_at,
-        coalesce(front_pages.row_ids, ages.row_ids) as row_ids,
+        coalesce(front_pages.row_ids, ages.row_ids, []) as row_ids,
         case
             when ages.age_years is null then 'age in completed years as stated on the front page'
             else concat('months since birth month ', strftime(ages.birth_month, '%Y-%m'), ', in years')
