@@ -4,7 +4,7 @@
 -- PCT is plateletcrit or procalcitonin by its name, never by its code; urine and ascites never get the LOINC of blood.
 -- A time before 1950, before the birth month or after the batch is left out and named in `unparsed`.
 -- one row per laboratory item and report
-with results as (
+with results as not materialized (
     select * from raw.his__lab_results
 ),
 
@@ -55,29 +55,55 @@ batches as (
     from quality.files
 ),
 
-cleaned as (
+trimmed as (
     select
         _row_id,
         病案号 as patient_id,
-        if(trim(申请号, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(申请号, ' 　')) as request_id,
-        if(trim(标本号, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(标本号, ' 　')) as specimen_id,
-        if(trim(住院次数, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(住院次数, ' 　')) as stay_text,
-        if(trim(性别, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(性别, ' 　')) as sex_text,
-        if(trim(年龄, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(年龄, ' 　')) as age_text,
-        if(trim(标本类型, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(标本类型, ' 　')) as specimen_text,
-        if(trim(采集时间, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(采集时间, ' 　')) as collected_text,
-        if(trim(接收时间, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(接收时间, ' 　')) as received_text,
-        if(trim(报告时间, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(报告时间, ' 　')) as reported_text,
-        if(trim(报告状态, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(报告状态, ' 　')) as status_text,
-        if(trim(项目代码, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(项目代码, ' 　')) as source_code,
-        if(trim(项目名称, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(项目名称, ' 　')) as name_text,
-        if(trim(结果, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(结果, ' 　')) as value_text,
-        if(trim(单位, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(单位, ' 　')) as unit_text,
-        if(trim(参考范围, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(参考范围, ' 　')) as ref_text,
-        if(trim(异常标志, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(异常标志, ' 　')) as flag_text,
-        if(trim(仪器, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(仪器, ' 　')) as instrument,
-        if(trim(备注, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(备注, ' 　')) as comment
+        ['', '-', '--', '—', '/', 'NULL', '无数据'] as blanks,
+        trim(申请号, ' 　') as request_id,
+        trim(标本号, ' 　') as specimen_id,
+        trim(住院次数, ' 　') as stay_text,
+        trim(性别, ' 　') as sex_text,
+        trim(年龄, ' 　') as age_text,
+        trim(标本类型, ' 　') as specimen_text,
+        trim(采集时间, ' 　') as collected_text,
+        trim(接收时间, ' 　') as received_text,
+        trim(报告时间, ' 　') as reported_text,
+        trim(报告状态, ' 　') as status_text,
+        trim(项目代码, ' 　') as source_code,
+        trim(项目名称, ' 　') as name_text,
+        trim(结果, ' 　') as value_text,
+        trim(单位, ' 　') as unit_text,
+        trim(参考范围, ' 　') as ref_text,
+        trim(异常标志, ' 　') as flag_text,
+        trim(仪器, ' 　') as instrument,
+        trim(备注, ' 　') as comment
     from results
+),
+
+cleaned as (
+    select
+        _row_id,
+        patient_id,
+        if(list_contains(blanks, request_id), null, request_id) as request_id,
+        if(list_contains(blanks, specimen_id), null, specimen_id) as specimen_id,
+        if(list_contains(blanks, stay_text), null, stay_text) as stay_text,
+        if(list_contains(blanks, sex_text), null, sex_text) as sex_text,
+        if(list_contains(blanks, age_text), null, age_text) as age_text,
+        if(list_contains(blanks, specimen_text), null, specimen_text) as specimen_text,
+        if(list_contains(blanks, collected_text), null, collected_text) as collected_text,
+        if(list_contains(blanks, received_text), null, received_text) as received_text,
+        if(list_contains(blanks, reported_text), null, reported_text) as reported_text,
+        if(list_contains(blanks, status_text), null, status_text) as status_text,
+        if(list_contains(blanks, source_code), null, source_code) as source_code,
+        if(list_contains(blanks, name_text), null, name_text) as name_text,
+        if(list_contains(blanks, value_text), null, value_text) as value_text,
+        if(list_contains(blanks, unit_text), null, unit_text) as unit_text,
+        if(list_contains(blanks, ref_text), null, ref_text) as ref_text,
+        if(list_contains(blanks, flag_text), null, flag_text) as flag_text,
+        if(list_contains(blanks, instrument), null, instrument) as instrument,
+        if(list_contains(blanks, comment), null, comment) as comment
+    from trimmed
 ),
 
 texts as (
