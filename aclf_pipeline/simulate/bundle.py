@@ -122,10 +122,10 @@ class Labs:
         long = self.printer.long_table(measure(world, enc, tubes, rooms.treatments))
         self.long, self.records = apply_habits(long, tubes, world.seed)
 
-    def plant(self, plan: Plan) -> list[int]:
-        """Plan damage; returns the persons with a tube after death."""
+    def plant(self, plan: Plan, hit: list[int]) -> None:
+        """Plan damage; `hit` are persons with a row after death in another kind."""
         rooms = self.rooms
-        return plant_labs(self.long, self.records, rooms.tubes, rooms.enc, rooms.world, plan)
+        plant_labs(self.long, self.records, rooms.tubes, rooms.enc, rooms.world, plan, hit)
 
     def files(self, findings: Findings) -> Iterator[Delivered]:
         """Files in order, habits recorded."""
@@ -171,12 +171,11 @@ class Bundle:
             self.workbook(CALLS, batch, lay_out_calls(rooms.calls, rooms.call_cells, batch))
 
 
-def _damage(rooms: Rooms, labs: Labs, levels: StayLevel, plan: Plan) -> None:
-    """Plan everything of profile `standard` that falls on rows."""
+def _damage(rooms: Rooms, levels: StayLevel, plan: Plan) -> list[int]:
+    """Plan everything of profile `standard` that falls on rows of other kinds than the laboratory's."""
     tables = {kind: KindTable(kind, rooms.files) for kind in dict.fromkeys(file.kind for file in rooms.files)}
     levels.record(tables, plan)
-    hit = labs.plant(plan)
-    plant_rows(tables, rooms.ledger, rooms.calls, rooms.call_cells, rooms.world, plan, hit)
+    return plant_rows(tables, rooms.ledger, rooms.calls, rooms.call_cells, rooms.world, plan)
 
 
 def write_bundle(root: Path, *, n_persons: int = 2500, seed: int = 1, profile: str = CLEAN) -> BundleSummary:
@@ -198,13 +197,14 @@ def write_bundle(root: Path, *, n_persons: int = 2500, seed: int = 1, profile: s
         levels.plant(world, plan)
     rooms = build_rooms(world, findings)
     record_withdrawn(rooms.ledger, rooms.calls, rooms.call_cells, findings)
-    labs = Labs(rooms)
-    if damaged:
-        _damage(rooms, labs, levels, plan)
+    hit = _damage(rooms, levels, plan) if damaged else []
     bundle = Bundle(root, findings, plan, broken)
     while rooms.files:
         file = rooms.files.pop(0)
         bundle.csv(whole_files.column_extra(file, plan) if damaged else file)
+    labs = Labs(rooms)
+    if damaged:
+        labs.plant(plan, hit)
     for file in labs.files(findings):
         bundle.csv(file)
     bundle.workbooks(rooms)

@@ -16,6 +16,11 @@ from .labs import fixed
 from .streams import Ints, stream
 
 NONNUMERIC_SHARE, DECORATED_SHARE, REISSUED_SHARE, CANCELLED_SHARE = 0.002, 0.005, 0.004, 0.0003
+MASS_UNIT, MASS_UNIT_SHARE = "mg/dL", 0.0005
+# Divisor to mg/dL and range in mg/dL.
+_MASS: dict[str, tuple[float, str]] = {
+    "TBIL": (17.10, "0-1.35"), "DBIL": (17.10, "0-0.40"), "IBIL": (17.10, "0-0.99"), "CREA": (88.40, "0.57-1.24"),
+}  # fmt: skip
 _WORDS = ("溶血", "乳糜", "标本不合格", "****", "见报告", "复查")
 _REISSUED_ITEMS = ("ALT", "AST", "ALP", "GGT", "UREA", "K", "NA", "GLU", "PLT", "HGB")
 _DECORATED_PANELS = (li.LIVER, li.KIDNEY, li.CLOT, li.BLOOD)
@@ -34,12 +39,14 @@ def apply_habits(long: pl.DataFrame, tubes: Tubes, seed: int) -> tuple[pl.DataFr
         pl.lit(None, dtype=pl.Int64).alias("reported"),
         pl.lit(None, dtype=pl.Int64).alias("batch"),
     )
+    long = _mass_units(long, rng)
     censored = long.filter(pl.col("original").is_not_null()).select(
         "_u", pl.lit("censored_string").alias("defect_id"), "original", pl.col("result").alias("corrupted")
     )
     panel_of_item = np.array([item.panel in _DECORATED_PANELS for item in li.ITEMS])
     item = long.get_column("item").to_numpy()
     plain = panel_of_item[item] & long.get_column("original").is_null().to_numpy()
+    plain &= (long.get_column("unit").fill_null("") != MASS_UNIT).to_numpy()
     open_rows = plain & ~tubes.protected[long.get_column("tube").to_numpy()]
     draw = rng.random(n)
     scale = n / max(1, int(open_rows.sum()))
@@ -53,12 +60,37 @@ def apply_habits(long: pl.DataFrame, tubes: Tubes, seed: int) -> tuple[pl.DataFr
     )
     long = long.with_columns(status.alias("status"))
     can_reissue = np.isin(item, [li.POSITION[code] for code in _REISSUED_ITEMS]) & plain
+    can_reissue &= (tubes.latest > BATCHES[-1].sent * SECONDS)[long.get_column("tube").to_numpy()]
     again = np.flatnonzero(
         can_reissue & (draw > 0.2) & (draw < 0.2 + REISSUED_SHARE * n / max(1, int(can_reissue.sum())))
     )
     again = np.setdiff1d(again, np.concatenate([words, decorated, cancelled]))
     long, reissues = _reissue(long, again, tubes, rng)
     return long, pl.concat([censored, spoken, decorations, reissues])
+
+
+def _mass_units(long: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    """Bilirubins and creatinine of a few tubes in mg/dL, correctly named and with the range of that unit."""
+    chosen: list[int] = []
+    item = long.get_column("item").to_numpy()
+    wanted = max(4, round(MASS_UNIT_SHARE * long.height))
+    creatinine = np.flatnonzero(item == li.POSITION["CREA"])
+    total = np.flatnonzero(item == li.POSITION["TBIL"])
+    for row in rng.permutation(creatinine)[: wanted // 2]:
+        chosen.append(int(row))
+    tube = long.get_column("tube").to_numpy()
+    for row in rng.permutation(total)[: wanted // 6 + 1]:
+        for other in range(int(row), min(int(row) + 3, long.height)):
+            if tube[other] == tube[row] and item[other] - item[row] < 3:
+                chosen.append(other)
+    result, unit, span = (long.get_column(name) for name in ("result", "unit", "span"))
+    codes, values = long.get_column("code").gather(chosen).to_list(), long.get_column("value").gather(chosen).to_list()
+    shown = [f"{value / _MASS[code][0]:.2f}" for code, value in zip(codes, values, strict=True)]
+    return long.with_columns(
+        result.scatter(chosen, shown),
+        unit.scatter(chosen, [MASS_UNIT] * len(chosen)),
+        span.scatter(chosen, [_MASS[code][1] for code in codes]),
+    )
 
 
 def _records(long: pl.DataFrame, rows: Ints, defect_id: str, before: list[str], after: list[str]) -> pl.DataFrame:

@@ -19,6 +19,7 @@ from .world import World
 PANELS: tuple[str, ...] = tuple(li.SPECIMEN)
 _INDEX = {name: i for i, name in enumerate(PANELS)}
 BASELINE_PANELS = (li.LIVER, li.KIDNEY, li.CLOT, li.BLOOD, li.DNA, li.HBV)
+_FAR = 40_000
 MISSING_AT_BASELINE = 0.022
 
 
@@ -32,6 +33,7 @@ class Tubes:
     received: Ints
     reported: Ints
     batch: Ints
+    latest: Ints  # last instant at which a report may still come: three days after death
     protected: Bools  # first tubes of the index admission: the diagnosis rests on them
 
     def where(self, panel: str) -> Ints:
@@ -183,7 +185,9 @@ def _timed(
     slow = panel == _INDEX[li.DNA]
     delay = np.where(slow, rng.integers(24 * 60, 5 * 24 * 60, len(collected)), rng.integers(70, 9 * 60, len(collected)))
     delay = np.where(panel == _INDEX[li.SCREEN], rng.integers(4 * 60, 40 * 60, len(collected)), delay)
-    reported = collected + delay * 60
+    deaths = np.array([_FAR if p.death is None else p.death for p in world.persons])
+    latest = (deaths[enc.person[encounter]] + 3) * SECONDS
+    reported = np.minimum(collected + delay * 60, latest)
     order = np.lexsort((panel, encounter, collected))
     stay_batch = np.array([s.batch for s in world.stays] + [0] * len(world.visits))
     visit_batch = np.array([batch_of(int(t) // SECONDS) for t in reported])
@@ -194,5 +198,12 @@ def _timed(
     protected = index_stay[encounter] & (days <= enc.first_second[encounter] // SECONDS + 1)
     keep = order[batch[order] < len(BATCHES)]
     return Tubes(
-        encounter[keep], panel[keep], collected[keep], received[keep], reported[keep], batch[keep], protected[keep]
+        encounter[keep],
+        panel[keep],
+        collected[keep],
+        received[keep],
+        reported[keep],
+        batch[keep],
+        latest[keep],
+        protected[keep],
     )

@@ -97,7 +97,9 @@ def _others(world: World, person: Person, stay: Stay, rng: np.random.Generator) 
     if int(world.x["ascites"][person.idx]) == 2 and stay.role != "early":
         for _ in range(int(rng.poisson(length / 9))):
             add("穿刺", "腹腔穿刺", stay.first + 1 + int(rng.integers(0, max(length - 1, 1))), 30)
-    if stay.dead and rng.random() < 0.22:
+    # Without infusion, dialysis in the index stay would count as before infusion 1.
+    allowed = person.infused or stay.role != "index" or "renal_dysfunction" in person.reasons
+    if stay.dead and rng.random() < 0.30 and allowed:
         after = max(stay.first + 1, (person.planned[0] + 1) if person.infused else stay.first + 1, stay.last - 4)
         for at in range(after, stay.last, 2):
             add("血液净化", str(rng.choice(("CRRT", "CVVHDF", "血液透析"))), at, 480)

@@ -94,7 +94,9 @@ def newest_labs(root: Path) -> pl.DataFrame:
     number = (
         pl.col("结果").str.replace_all(",", "").str.extract(r"^([0-9.]+(?:E[+-]\d+)?)").cast(pl.Float64, strict=False)
     )
-    return rows.filter(pl.col("报告状态") != "作废").with_columns(number.alias("value"))
+    in_mass = pl.col("单位") == "mg/dL"
+    factor = pl.when(in_mass & (pl.col("项目代码") == "CREA")).then(88.40).when(in_mass).then(17.10).otherwise(1.0)
+    return rows.filter(pl.col("报告状态") != "作废").with_columns((number * factor).alias("value"))
 
 
 def sheet_rows(path: Path, header_row: int) -> dict[str, tuple[list[str], list[tuple[int, list[object]]]]]:

@@ -34,19 +34,24 @@ __all__ = ["KindTable", "Plan", "plant_labs", "plant_rows"]
 
 
 def plant_labs(
-    long: pl.DataFrame, records: pl.DataFrame, tubes: Tubes, enc: Encounters, world: World, plan: Plan
-) -> list[int]:
-    """Plan all damage to the laboratory; returns the persons with a tube after death."""
+    long: pl.DataFrame,
+    records: pl.DataFrame,
+    tubes: Tubes,
+    enc: Encounters,
+    world: World,
+    plan: Plan,
+    hit: list[int],
+) -> None:
+    """Plan all damage to the laboratory; `hit` are persons who already have a row after death."""
     lab = LabTable(long, records, tubes, enc)
     names = long.filter(pl.col("status") != "修改").sort("_u").get_column("name").to_list()
     evidence.hbsag_negative_baseline(lab, plan, world)
-    hit = lab_rows.after_death(lab, plan, world)
+    lab_rows.after_death(lab, plan, world, hit)
     for plant in (*lab_rows.ALL, *lab_cells.ALL, *lab_units.ALL):
         plant(lab, plan)
     text_cells.mojibake_labs(lab, plan, names)
     text_cells.labs_broken_lines(lab, plan)
     text_cells.phi_in_remarks(lab, plan, world)
-    return hit
 
 
 def plant_rows(
@@ -56,14 +61,13 @@ def plant_rows(
     call_cells: dict[int, list[TypedCell]],
     world: World,
     plan: Plan,
-    hit: list[int],
-) -> None:
-    """Plan all damage to the other kinds; `hit` are persons who already have an event after death."""
+) -> list[int]:
+    """Plan all damage to the other kinds; returns the persons with a row after death."""
     evidence.hcc_date_hidden(tables, plan, world)
     outcome.transplant_missing(calls, call_cells, tables, plan, world)
     stays_level.stay_merged(dict(tables), plan, world)
     people.sex_pregnancy_conflict(tables, plan, world)
-    treatment_rows.vitals_after_death(tables, plan, world, hit)
+    hit = treatment_rows.vitals_after_death(tables, plan, world)
     treatment_rows.infusion_double_entered(ledger, plan)
     treatment_rows.infusion_before_admission(ledger, plan, world)
     treatment_rows.infusion_sources(ledger, tables, plan)
@@ -87,3 +91,4 @@ def plant_rows(
         plant_table(tables, plan)
     people.name_rare_char(tables, plan, world)
     text_cells.phi_in_text(tables, plan, world)
+    return hit

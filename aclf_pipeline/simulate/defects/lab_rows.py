@@ -87,7 +87,8 @@ def event_outside_stay(lab: LabTable, plan: Plan) -> None:
             break
         last = int(lab.enc.last_second[lab.tubes.encounter[tube]]) // SECONDS
         shift = last + int(rng.integers(8, 41)) - int(lab.tubes.collected[tube]) // SECONDS
-        if (int(lab.tubes.collected[tube]) // SECONDS) + shift <= AS_OF:
+        moved = int(lab.tubes.collected[tube]) // SECONDS + shift
+        if moved <= AS_OF and moved * SECONDS < int(lab.tubes.latest[tube]) - 4 * SECONDS:
             wanted -= shift_tube(lab, plan, int(tube), shift, plan.event("event_outside_stay", "repair", "flag"))
 
 
@@ -108,24 +109,26 @@ def shift_tube(lab: LabTable, plan: Plan, tube: int, days: int, event: Event) ->
     return len(rows)
 
 
-def after_death(lab: LabTable, plan: Plan, world: World) -> list[int]:
-    """Tubes of persons who died in hospital, drawn one to five days after death; returns the persons hit."""
+def after_death(lab: LabTable, plan: Plan, world: World, hit: list[int]) -> None:
+    """Tubes of persons who died in hospital, drawn one to five days after death; `hit` have other rows after death."""
     rng = plan.rng("event_after_death", "labs")
-    hit: list[int] = []
+    wanted = plan.persons(6) - len(hit)
     tubes = lab.panel_tubes(li.KIDNEY)
     who = lab.enc.person[lab.tubes.encounter[tubes]]
-    dead = [p for p in world.persons if p.death_in_hospital and p.death is not None and p.death < AS_OF - 10]
+    dead = [
+        p
+        for p in world.persons
+        if p.death_in_hospital and p.death is not None and p.death < AS_OF - 10 and p.idx not in hit
+    ]
     for position in rng.permutation(len(dead)):
         person = dead[position]
         own = tubes[who == person.idx]
-        if len(hit) >= max(1, plan.persons(6) // 2) or not len(own):
+        if wanted <= 0 or not len(own):
             continue
         tube = int(own[-1])
         shift = (person.death or 0) + int(rng.integers(1, 6)) - int(lab.tubes.collected[tube]) // SECONDS
         event = plan.event("event_after_death", "adjudicate", "quarantine", level="patient")
-        if shift_tube(lab, plan, tube, shift, event):
-            hit.append(person.idx)
-    return hit
+        wanted -= shift_tube(lab, plan, tube, shift, event) > 0
 
 
 def lab_dates(lab: LabTable, plan: Plan) -> None:

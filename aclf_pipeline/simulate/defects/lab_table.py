@@ -12,6 +12,7 @@ import polars as pl
 
 from .. import lab_items as li
 from ..clock import SECONDS
+from ..lab_habits import MASS_UNIT
 from ..lab_tubes import PANELS, Tubes
 from ..streams import Bools, Ints
 from ..trajectories import Encounters
@@ -44,6 +45,7 @@ class LabTable:
             low, high = self.rows_of(tube)
             used[low:high] |= self.item[low:high] == item
         used |= (first.get_column("status") == "作废").to_numpy()
+        used |= (self.unit.fill_null("") == MASS_UNIT).to_numpy()
         self.used: Bools = used
         self.plain: Bools = ~used & ~np.isnan(self.value)
         self.person: Ints = enc.person[tubes.encounter[self.tube]]

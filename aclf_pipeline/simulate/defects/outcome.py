@@ -136,7 +136,8 @@ def transplant_missing(
                     for stem in ("SSJCZBM", "SSJCZRQ", "SSJCZMC"):
                         plan.patch(PAGES, page, f"{stem}{n}", blank, event)
         for order in tables["医嘱"].of_person(person):
-            if tables["医嘱"].get(order, "医嘱名称") == "同种异体肝移植术":
+            if tables["医嘱"].get(order, "医嘱名称") == "同种异体肝移植术" and plan.free("医嘱", (order,)):
+                plan.touch("医嘱", (order,))
                 plan.remove("医嘱", order, event)
         for call in calls:
             if call.person.idx == person and call.graft_text is not None and plan.free(KIND, (call.uid,)):

@@ -156,11 +156,12 @@ def alss_missing(tables: Mapping[str, KindTable], plan: Plan) -> None:
         plan.remove(LIVER, uid, plan.event("alss_missing", "flag", detectable=False))
 
 
-def vitals_after_death(tables: Mapping[str, KindTable], plan: Plan, world: World, hit: list[int]) -> None:
-    """Measurements one to three days after a death in hospital, in persons not hit elsewhere."""
+def vitals_after_death(tables: Mapping[str, KindTable], plan: Plan, world: World) -> list[int]:
+    """Measurements one to three days after a death in hospital, in half of the persons wanted; returns who was hit."""
     table, rng = tables[VITALS], plan.rng("event_after_death", VITALS)
-    dead: list[Person] = [p for p in world.persons if p.death_in_hospital and p.idx not in hit]
-    wanted = plan.persons(6) - len(hit)
+    dead: list[Person] = [p for p in world.persons if p.death_in_hospital]
+    hit: list[int] = []
+    wanted = plan.persons(6) // 2
     for position in rng.permutation(len(dead)):
         if wanted <= 0:
             break
@@ -172,7 +173,9 @@ def vitals_after_death(tables: Mapping[str, KindTable], plan: Plan, world: World
         at = (person.death + int(rng.integers(1, 4))) * SECONDS + 7 * 3600
         event = plan.event("event_after_death", "adjudicate", "quarantine", level="patient")
         plan.patch(VITALS, rows[-1], "测量时间", t1(at), event)
+        hit.append(person.idx)
         wanted -= 1
+    return hit
 
 
 def ledger_dates(ledger: list[LedgerRow], plan: Plan) -> None:
