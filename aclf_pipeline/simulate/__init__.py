@@ -1,7 +1,7 @@
 """A hospital that never existed: exports of source `his` with a known truth and known defects.
 
-Written from the export specification alone. Not here: anything the pipeline knows (protocol, contracts, staging); a
-simulator that shared it could not test it.
+Written from the export specification alone. What does not belong here: anything the pipeline knows (protocol,
+contracts, staging); a simulator that shared it could not test it.
 """
 
 from __future__ import annotations

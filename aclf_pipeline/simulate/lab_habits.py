@@ -133,7 +133,8 @@ def _decorate(long: pl.DataFrame, rows: Ints, rng: np.random.Generator) -> tuple
         elif style < 0.75:
             after.append(text + ("↑", "↓", " H", " L")[int(rng.integers(4))])
         else:
-            after.append(text + (unit or "↑"))
+            # A unit that begins with a figure or × would run into the number.
+            after.append(text + (unit if unit and unit[0] not in "1×" else "↑"))
     return _scattered(long, rows, after), _records(long, rows, "number_decorated", before, after)
 
 

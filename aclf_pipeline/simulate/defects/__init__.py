@@ -1,6 +1,6 @@
 """Damage: everything of the defect catalogue that is not a habit, planted at its rate with a truth for each instance.
 
-Not here: habits, which occur in every profile (`lab_habits`, `withdrawn`).
+What does not belong here: habits, which occur in every profile (`lab_habits`, `withdrawn`).
 """
 
 from __future__ import annotations
