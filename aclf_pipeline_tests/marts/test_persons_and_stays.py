@@ -19,6 +19,16 @@ def test_equal_valid_identity_numbers_join_two_record_numbers() -> None:
     assert persons == {"R1": "R1", "R2": "R1", "R3": "R3", "R4": "R4"}
 
 
+def test_a_record_number_that_two_persons_share_is_nobody() -> None:
+    """Its front pages are in quarantine and its stays are not: nothing of it may come back through them."""
+    world = World()
+    world.patient("R1")
+    world.stay("R1", "2014-03-01 10:00", "2014-03-05 09:00")
+    world.stay("R2", "2014-03-01 10:00", "2014-03-05 09:00")
+    world.violations.append(("patients", "patients_one_person_per_record", "quarantine", world.next_id - 1))
+    assert world.build("intermediate.persons")["patient_id"].to_list() == ["R1"]
+
+
 def test_what_the_identity_number_encodes_stands_before_what_is_stated() -> None:
     world = World()
     encoded = {"national_id": "N1", "national_id_valid": True, "national_id_sex": "male"}

@@ -163,8 +163,10 @@ class World:
                [("aclf", item, value, None) for item, value in ACLF.items()])  # fmt: skip
         _table(con, "rules.baseline", "variable varchar, analyte varchar, source_table varchar, item varchar, "
                "days_before integer, days_after integer, pick varchar", BASELINE)  # fmt: skip
-        _table(con, "quality.violations", "table_name varchar, rule_id varchar, action varchar, _row_id bigint",
-               self.violations)  # fmt: skip
+        owners = {row["_row_id"]: row.get("patient_id") for rows in self.rows.values() for row in rows}
+        _table(con, "quality.violations",
+               "table_name varchar, rule_id varchar, action varchar, _row_id bigint, patient_id varchar",
+               [(*violation, owners[violation[3]]) for violation in self.violations])  # fmt: skip
 
     def build(self, table: str) -> pl.DataFrame:
         """The named table, all models having run."""

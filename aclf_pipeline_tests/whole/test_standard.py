@@ -1,4 +1,4 @@
-"""On a hospital with known defects, each class is met by the rule that is there for it."""
+"""On a hospital with known defects, each class is met by the rule that is there for it, and by no false alarm."""
 
 from __future__ import annotations
 
@@ -10,16 +10,142 @@ from aclf_pipeline.warehouse.connection import Warehouse
 pytestmark = pytest.mark.xdist_group("standard")
 
 MET_BY = {
-    "date_impossible": {"labs_everything_parsed", "stays_everything_parsed", "patients_everything_parsed"},
+    "age_mismatch": {"stays_age_matches_birth"},
+    "copy_forward_panel": {"labs_panel_not_copied"},
+    "date_impossible": {
+        f"{kind}_everything_parsed"
+        for kind in (
+            "patients", "stays", "diagnoses", "labs", "medications", "infusions", "procedures", "assessments", "vitals",
+            "imaging", "followups", "deaths",
+        )
+    },
+    "dbil_filled_with_tbil": {"labs_dbil_not_tbil"},
+    "double_value": {"labs_everything_parsed"},
+    "duplicate_row": {"duplicate_row"},
+    "fullwidth_digits": {"fullwidth"},
+    "hbvdna_unit_silent": {"labs_hbvdna_unit_plausible"},
+    "id_shared_by_two": {"patients_one_person_per_record"},
+    "infusion_double_entered": {"infusions_double_entered"},
+    "inr_pta_swapped": {"labs_inr_pta_consistent"},
+    "item_unmapped": {"labs_item_mapped"},
+    "key_conflict": {"stays_key_unique", "assessments_key_unique", "vitals_key_unique"},
+    "lost_coded_alive": {"followups_lost_not_alive"},
+    "percent_as_count": {"labs_count_below_wbc"},
+    "pta_fraction": {"labs_within_hard_limits"},
+    "report_before_collection": {"labs_reported_after_collected"},
+    "sfzh_invalid": {"patients_national_id_valid"},
+    "stay_impossible": {"stays_discharged_after_admitted", "stays_not_too_long"},
+    "unit_missing": {"labs_unit_known"},
+    "vitals_sentinel": {"vitals_within_limits"},
+}  # fmt: skip
+LAB_FILE = pl.col("file").str.contains("检验结果")
+ASKED = {
+    # full-width digits elsewhere are read just the same, but only labs have a column for receipts
+    "fullwidth_digits": LAB_FILE,
+    # an index has no unit to lose: without one it is read the same
+    "unit_missing": ~pl.col("original_value").is_in(["COI", "S/CO"]),
+    # a death notice with a broken identity number links nobody; no rule tells of it yet
+    "sfzh_invalid": pl.col("file").str.contains("病案首页"),
 }
-
-
-def located(warehouse: Warehouse) -> pl.DataFrame:
-    """Every finding with the file and line it points to."""
-    return warehouse.frame(
-        """select v.rule_id, v.action, f.path as file, row_line(v._row_id) as line
-           from quality.violations as v join quality.files as f on f.file_id = row_file(v._row_id)
-           union all
-           select reason, 'repair', f.path, row_line(s._row_id)
-           from quality.superseded as s join quality.files as f on f.file_id = row_file(s._row_id)"""
+FINDINGS = """
+    with places as (
+        select _row_id, rule_id from quality.violations
+        union all
+        select _row_id, reason as rule_id from quality.superseded where reason = 'duplicate_row'
+        union all
+        select _row_id, unnest(string_split(receipt, ',')) as rule_id from staging.labs where receipt is not null
     )
+    select distinct places.rule_id, files.path as file, row_line(places._row_id) as line,
+        coalesce(case when row_sheet(places._row_id) > 0 then files.sheets[row_sheet(places._row_id)] end, '') as sheet,
+        coalesce(labs.patient_id || labs.specimen_id, patients.patient_id, cast(places._row_id as varchar)) as event
+    from places
+    inner join quality.files as files on files.file_id = row_file(places._row_id)
+    left join staging.labs as labs on places._row_id = labs._row_id
+    left join staging.patients as patients on places._row_id = patients._row_id
+"""
+HIDDEN = """
+    select distinct files.path as file, row_line(old._row_id) as line,
+        coalesce(case when row_sheet(old._row_id) > 0 then files.sheets[row_sheet(old._row_id)] end, '') as sheet
+    from quality.superseded as old
+    inner join quality.files as files on files.file_id = row_file(old._row_id)
+    where old.reason <> 'duplicate_row'
+"""
+PLACE = ["file", "sheet", "line"]
+
+
+@pytest.fixture(scope="module")
+def planted(standard):
+    """The defects that are no habit, with the empty sheet for text files."""
+    frame = pl.read_parquet(standard.bundle / "truth" / "defects.parquet")
+    return frame.with_columns(pl.col("sheet").fill_null(""), pl.col("line").cast(pl.Int64))
+
+
+@pytest.fixture(scope="module")
+def found(standard):
+    with Warehouse.open(standard.settings.warehouse) as wh:
+        return wh.frame(FINDINGS), wh.frame(HIDDEN)
+
+
+def score(defect: str, rules: set[str], planted: pl.DataFrame, found) -> dict[str, object]:
+    """Instances planted where the gate can see them, instances met by a named rule, findings where nothing stands.
+
+    A row that a later delivery replaced is not judged, so an instance all of whose rows were replaced is not asked for.
+    Some rules list a whole tube or record when one row of it was damaged: a finding is false when nothing was done to
+    any row of its tube or record.
+    """
+    findings, hidden = found
+    named = findings.filter(pl.col("rule_id").is_in(rules))
+    own = planted.filter((pl.col("defect_id") == defect) & pl.col("detectable") & ASKED.get(defect, pl.lit(value=True)))
+    if defect != "duplicate_row":
+        own = own.join(hidden, on=PLACE, how="anti")
+    met = own.join(named, on=PLACE, how="semi")["instance"].unique()
+    true_events = named.join(planted, on=PLACE, how="semi").select("event")
+    false = named.join(true_events, on="event", how="anti")
+    return {
+        "defect": defect,
+        "rule": ", ".join(sorted(rules)) if len(rules) < 4 else f"{len(rules)} rules *_everything_parsed",
+        "planted": own["instance"].n_unique(),
+        "caught": len(met),
+        "falsely caught": false.height,
+    }
+
+
+@pytest.fixture(scope="module")
+def table(planted, found):
+    return pl.DataFrame([score(defect, rules, planted, found) for defect, rules in MET_BY.items()])
+
+
+def test_a_hospital_with_defects_still_comes_to_a_release(standard):
+    assert standard.success
+
+
+def test_the_table_of_defects_can_be_read(table, capsys):
+    with (
+        capsys.disabled(),
+        pl.Config(tbl_rows=-1, fmt_str_lengths=60, tbl_width_chars=140, tbl_hide_dataframe_shape=True),
+    ):
+        print(f"\n{table}")
+    assert table["planted"].min() >= 1
+
+
+@pytest.mark.parametrize("defect", MET_BY)
+def test_each_class_is_met_by_its_rule(table, defect):
+    row = table.row(by_predicate=pl.col("defect") == defect, named=True)
+    assert row["caught"] == row["planted"], row
+
+
+@pytest.mark.parametrize("defect", MET_BY)
+def test_no_rule_accuses_a_row_without_a_defect(table, defect):
+    row = table.row(by_predicate=pl.col("defect") == defect, named=True)
+    assert row["falsely caught"] == 0, row
+
+
+def test_every_quarantined_row_stands_on_a_planted_defect(planted, found, standard):
+    """No rule that sets rows aside, named above or not, accuses a row that nothing was done to, or its twin."""
+    findings, _ = found
+    with Warehouse.open(standard.settings.warehouse) as wh:
+        rules = wh.frame("select distinct rule_id from quality.violations where action = 'quarantine'")
+    aside = findings.join(rules, on="rule_id", how="semi")
+    true_events = aside.join(planted, on=PLACE, how="semi").select("rule_id", "event")
+    strays = aside.join(true_events, on=["rule_id", "event"], how="anti")
+    assert strays.group_by("rule_id").len().sort("rule_id").to_dicts() == []

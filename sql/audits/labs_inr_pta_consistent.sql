@@ -1,5 +1,7 @@
--- INR and prothrombin activity of one tube that do not belong together: they agree within tolerance only when
--- exchanged, or are apart by a gross factor. The activity expected from an INR is a polynomial in its inverse.
+-- INR and prothrombin activity of one tube that were exchanged: the INR exceeds the activity, and the other way round
+-- they agree better; where the INR is above what can be measured, agreeing within a factor is enough. The activity
+-- expected from an INR is a polynomial in its inverse. A pair apart for another reason is not listed: nobody could say
+-- which of the two is wrong.
 -- one row per INR and one per activity of such a tube
 with relation as (
     select
@@ -8,9 +10,15 @@ with relation as (
         max(value) filter (where item = 'c1') as c1,
         max(value) filter (where item = 'c0') as c0,
         max(value) filter (where item = 'tolerance') as tolerance,
-        max(value) filter (where item = 'gross_factor') as gross_factor
+        max(value) filter (where item = 'exchanged_factor') as exchanged_factor
     from rules.definitions
     where definition = 'pta_from_inr'
+),
+
+highest as (
+    select high as inr
+    from rules.analyte_limits
+    where analyte = 'inr'
 ),
 
 results as (
@@ -39,7 +47,8 @@ expected as (
     select
         tubes.*,
         relation.tolerance,
-        relation.gross_factor,
+        relation.exchanged_factor,
+        highest.inr as highest_inr,
         greatest(
             ((relation.c3 / tubes.inr + relation.c2) / tubes.inr + relation.c1) / tubes.inr + relation.c0, 1
         ) as pta_of_inr,
@@ -48,6 +57,7 @@ expected as (
         ) as pta_of_exchanged
     from tubes
     cross join relation
+    cross join highest
 ),
 
 distances as (
@@ -65,8 +75,11 @@ violating as (
         concat('INR ', inr, ' with activity ', pta, ' %') as observed
     from distances
     where
-        distance > ln(gross_factor)
-        or (inr > pta and distance > ln(1 + tolerance) and distance_exchanged < distance)
+        inr > pta
+        and (
+            (inr > highest_inr and distance_exchanged <= ln(exchanged_factor))
+            or (distance > ln(1 + tolerance) and distance_exchanged < distance)
+        )
 )
 
 select

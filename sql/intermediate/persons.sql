@@ -1,5 +1,6 @@
 -- Persons: record numbers joined into one person by an equal and valid national identity number.
--- Nothing else links: a record number without a valid identity number stays a person of its own. Sex and birth month
+-- Nothing else links: a record number without a valid identity number stays a person of its own. A record number that
+-- two persons share is nobody: no row of it can be told to be one's or the other's. Sex and birth month
 -- encoded in a valid identity number stand before the stated ones; among stated ones the most frequent holds.
 -- one row per record number (patient_id)
 with front_pages as (
@@ -18,10 +19,22 @@ stays as (
     select patient_id from core.stays
 ),
 
-record_numbers as (
+shared as (
+    select patient_id
+    from quality.violations
+    where rule_id = 'patients_one_person_per_record'
+),
+
+delivered as (
     select patient_id from front_pages
     union
     select patient_id from stays
+),
+
+record_numbers as (
+    select delivered.patient_id
+    from delivered
+    anti join shared on delivered.patient_id = shared.patient_id
 ),
 
 identified as (
