@@ -153,7 +153,8 @@ class Privacy:
         """Remember names and record numbers for redaction; refuse identifiers that lost their digits."""
         if column.phi not in ("K", "D"):
             return
-        distinct = [normalise(v) for v in values.unique() if v is not None and not self._is_blank(v)]
+        normal = [normalise(value) for value in values.unique() if value is not None]
+        distinct = [value for value in normal if value not in self._source.blank_texts]
         if column.as_ == "record_number":
             self._known.records |= {self._key.pseudonym("record_number", self._padded(v)[0]) for v in distinct}
         elif column.as_ != "national_id":
@@ -189,12 +190,12 @@ class Privacy:
         }
 
     def _answer(self, column: Column, value: str) -> tuple[str | None, ...]:
-        if self._is_blank(value):
+        identifier, clear = str(column.as_), normalise(value)
+        if clear in self._source.blank_texts:
             return (None,) * len(column.stored)
         if column.phi == "Q":
             month = birth_month(value)
             return (month, None if month else "impossible")
-        identifier, clear = str(column.as_), normalise(value)
         if identifier == "national_id":
             clear, facts = national_id_facts(clear)
             return (self._key.pseudonym(identifier, clear), *facts)
@@ -208,7 +209,7 @@ class Privacy:
 
 def normalise(value: str) -> str:
     """An identifier in the form in which it is compared: NFKC, no blanks, capital letters."""
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", value)).upper()
+    return "".join(unicodedata.normalize("NFKC", value).split()).upper()
 
 
 def national_id_facts(number: str) -> tuple[str, tuple[str, str | None, str | None]]:

@@ -110,7 +110,9 @@ def _fill_down(kept: list[tuple[int, Row]], merged: Sequence[Range]) -> None:
 
 def _text(cell: Any) -> str | None:
     """A cell as text: numbers shortest, whole numbers without a point, dates ISO, times of day HH:MM:SS."""
-    if cell is None or cell == "":
+    if isinstance(cell, str):
+        return cell or None
+    if cell is None:
         return None
     if isinstance(cell, bool):
         return "TRUE" if cell else "FALSE"
