@@ -45,6 +45,13 @@ class House:
                     f"'{settings.source}'. Say --source {protocol.study.source}, or name another source on purpose."
                 ]
             )
+        if settings.study not in MARTS:
+            raise ProtocolError(
+                [
+                    f"settings: study '{settings.study}' has pages and no contract of its marts. There are contracts "
+                    f"of: {', '.join(MARTS)}."
+                ]
+            )
         audits = load_audits(settings.sql)
         proofread(protocol, promised_columns(settings.study), set(audits))
         return cls(
@@ -56,10 +63,10 @@ class House:
             progress=progress,
         )
 
-    def open(self) -> AbstractContextManager[Warehouse]:
+    def open(self, threads: int | None = None) -> AbstractContextManager[Warehouse]:
         """The warehouse of this source; close it soon, since one process at a time may hold it."""
         return Warehouse.open(
-            self.settings.warehouse, memory_limit=self.settings.memory_limit, threads=self.settings.threads
+            self.settings.warehouse, memory_limit=self.settings.memory_limit, threads=threads or self.settings.threads
         )
 
     @property

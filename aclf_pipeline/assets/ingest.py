@@ -37,7 +37,8 @@ def ingest_asset(house: House) -> dg.AssetsDefinition:
     @dg.multi_asset(name="ingest", specs=[*specs, files], check_specs=[check])
     def ingest_exports(context: dg.AssetExecutionContext) -> Iterator[Yielded]:
         now = datetime.now(UTC).replace(tzinfo=None)
-        with house.open() as wh:
+        # many appends to one table: two threads would leave small row groups, written twice
+        with house.open(threads=1) as wh:
             begin_refresh(wh, context.run.run_id, now, house.source.id, house.protocol, house.as_of)
             pseudonyms = PseudonymKey.load(house.settings.key_file)
             report = ingest(wh, house.source, house.exports, pseudonyms, now, house.progress)
