@@ -6,20 +6,26 @@ What does not belong here: work. A command reads settings, calls one function of
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import polars as pl
 import typer
+from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from aclf_pipeline.errors import UserError
 from aclf_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from aclf_pipeline.warehouse.connection import Warehouse
 
 app = typer.Typer(
     name="aclf",
@@ -28,8 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-console = Console()
-errors = Console(stderr=True)
+# Text of the hospital may look like markup or an emoji's name; it is shown as it was delivered.
+console = Console(emoji=False)
+errors = Console(emoji=False, stderr=True)
 
 Home = Annotated[Path | None, typer.Option(help="Folder for everything the pipeline writes [ACLF_HOME, default: data]")]
 Study = Annotated[str | None, typer.Option(help="Study, a folder of protocol/studies [ACLF_STUDY]")]
@@ -40,7 +47,15 @@ AsOf = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day t
 
 def _settings(**given: Any) -> Settings:
     """Settings from the environment, with the options given on the command line on top."""
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        _refuse(
+            [
+                f"settings: ACLF_{'_'.join(map(str, e['loc'])).upper()} is '{e['input']}': {e['msg']}"
+                for e in error.errors()
+            ]
+        )
 
 
 @contextmanager
@@ -49,29 +64,47 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        for line in error.problems:
-            errors.print(f"[red]✗[/red] {line}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+        _refuse(error.problems)
+
+
+def _refuse(problems: Sequence[str]) -> NoReturn:
+    for problem in problems:
+        errors.print(f"[red]✗[/red] {escape(problem)}", highlight=False, soft_wrap=True)
+    raise typer.Exit(2) from None
+
+
+@contextmanager
+def _warehouse(settings: Settings) -> Iterator[Warehouse]:
+    """The warehouse a refresh left behind; looking for something makes no empty one."""
+    from aclf_pipeline.warehouse.connection import Warehouse
+
+    if not settings.warehouse.is_file():
+        raise UserError(
+            f"warehouse: there is no '{settings.warehouse}' yet. Run `aclf refresh` first, or say where it is with"
+            " --home and --source."
+        )
+    with Warehouse.open(settings.warehouse, memory_limit=settings.memory_limit, threads=settings.threads) as wh:
+        yield wh
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for the file that is being read; what follows the files is quick."""
+    """A bar for the kind of file that is being read; the rest of its name may hold an identifier until it was read."""
     with Progress(transient=True, console=console) as bars:
         task = bars.add_task("refreshing", total=None)
 
         def tick(what: str, done: int, total: int) -> None:
-            bars.update(task, description=what, completed=done, total=total)
+            bars.update(task, description=what.split(".")[0].split("_")[0], completed=done, total=total)
 
         yield tick
 
 
 def _print(frame: pl.DataFrame, title: str) -> None:
-    drawn = Table(title=title, title_justify="left")
+    drawn = Table(title=Text(title), title_justify="left")
     for name, dtype in frame.schema.items():
         drawn.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
     for row in frame.iter_rows():
-        drawn.add_row(*("" if cell is None else str(cell) for cell in row))
+        drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     console.print(drawn)
 
 
@@ -88,7 +121,7 @@ def demo(
     if not (bundle / "SIMULATED.txt").is_file():
         simulate(bundle, persons=persons, seed=seed, profile=profile)
     else:
-        console.print(f"simulated bundle is there already: {bundle}")
+        console.print(f"simulated bundle is there already: {bundle}", markup=False, soft_wrap=True)
     refresh(home=settings.root, study="nct07198854", source="his", exports=bundle / "exports" / "his")
 
 
@@ -102,11 +135,26 @@ def simulate(
     """Write the exports of a hospital that never existed, with the truth beside them."""
     from aclf_pipeline.simulate import write_bundle
 
-    with _plain_errors(), console.status(f"simulating {persons} persons, seed {seed}, profile {profile}"):
+    with _plain_errors():
+        _can_simulate(root, profile)
+    with console.status(f"simulating {persons} persons, seed {seed}, profile {profile}"):
         summary = write_bundle(root, n_persons=persons, seed=seed, profile=profile)
     console.print(
-        f"[yellow]SYNTHETIC[/yellow] {summary.n_persons} persons, {sum(summary.rows.values()):,} rows in {root}"
+        f"[yellow]SYNTHETIC[/yellow] {summary.n_persons} persons, {sum(summary.rows.values()):,} rows in {root}",
+        soft_wrap=True,
     )
+
+
+def _can_simulate(root: Path, profile: str) -> None:
+    """The simulator knows nothing of the house's errors: its refusals become a user's."""
+    from aclf_pipeline.simulate.profiles import check_profile
+
+    try:
+        check_profile(profile)
+    except ValueError as error:
+        raise UserError(f"simulate: {error}") from error
+    if (root / "exports").exists():
+        raise UserError(f"simulate: '{root}' already holds exports, which are never written over. Name another folder.")
 
 
 @app.command()
@@ -141,14 +189,13 @@ def trace(
     home: Home = None,
 ) -> None:
     """Follow a cohort value back to the bytes it came from."""
-    from aclf_pipeline.warehouse.connection import Warehouse
     from aclf_pipeline.warehouse.trace import render
     from aclf_pipeline.warehouse.trace import trace as follow
 
     settings = _settings(study=study, source=source, home=home)
-    with _plain_errors(), Warehouse.open(settings.warehouse) as wh:
+    with _plain_errors(), _warehouse(settings) as wh:
         for line in render(follow(wh, patient, variable)):
-            console.print(line, highlight=False, soft_wrap=True)
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -160,15 +207,26 @@ def violations(
     home: Home = None,
 ) -> None:
     """List what broke which rule, with file and line."""
-    from aclf_pipeline.warehouse.connection import Warehouse
     from aclf_pipeline.warehouse.ledger import violation_counts, violation_rows
 
     settings = _settings(study=study, source=source, home=home)
-    with _plain_errors(), Warehouse.open(settings.warehouse) as wh:
-        if rule is None:
-            _print(violation_counts(wh), "Violations by rule")
-        else:
-            _print(violation_rows(wh, rule, limit), f"Violations of {rule}")
+    with _plain_errors(), _warehouse(settings) as wh:
+        found = violation_counts(wh) if rule is None else violation_rows(wh, _judged(wh, rule), limit)
+    what = f"rule '{rule}'" if rule else "any rule"
+    if found.height:
+        _print(found, f"Violations of {what}")
+    else:
+        console.print(f"No row violates {what}.", highlight=False, markup=False)
+
+
+def _judged(wh: Warehouse, rule: str) -> str:
+    """A rule the last refreshes judged; an unknown one is not mistaken for one that nothing broke."""
+    from aclf_pipeline.warehouse.sources import did_you_mean
+
+    known = {name for (name,) in wh.rows("select distinct rule_id from quality.checks")}
+    if rule not in known:
+        raise UserError(f"violations: no refresh has judged a rule '{rule}'.{did_you_mean(rule, known)}")
+    return rule
 
 
 @app.command()
@@ -195,6 +253,6 @@ def doctor(study: Study = None, source: Source = None, home: Home = None, export
     findings = preflight(settings)
     for finding in findings:
         mark = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "fail": "[red]✗[/red]"}[finding.state]
-        console.print(f"{mark} {finding.says}", highlight=False, soft_wrap=True)
+        console.print(f"{mark} {escape(finding.says)}", highlight=False, soft_wrap=True)
     if any(finding.state == "fail" for finding in findings):
         raise typer.Exit(2)

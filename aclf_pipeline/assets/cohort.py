@@ -5,15 +5,16 @@ The step judges first and writes last: when something that blocks fails, the las
 What does not belong here: who is eligible (the study page) and how anything is computed (science).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from typing import NoReturn
 
 import dagster as dg
 import polars as pl
 
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.metadata import OWNERS, Yielded, key, table_entries
-from aclf_pipeline.assets.pages import EXPECTATIONS
+from aclf_pipeline.assets.pages import EXPECTATIONS, finish_held_back
 from aclf_pipeline.assets.populations import population_result, population_specs
 from aclf_pipeline.contracts.marts import MARTS
 from aclf_pipeline.quality.contract_check import check_table
@@ -23,6 +24,7 @@ from aclf_pipeline.warehouse.connection import Warehouse
 
 COHORT_TABLES = ("cohort", "eligibility", "attrition", "cohort_provenance")
 CONTRACT = "contract"
+INPUTS = ("marts.candidates", "intermediate.facts")
 
 
 def cohort_asset(house: House) -> dg.AssetsDefinition:
@@ -41,20 +43,25 @@ def cohort_asset(house: House) -> dg.AssetsDefinition:
     ]
 
     @dg.multi_asset(name="cohort", specs=specs, check_specs=_check_specs(house))
-    def cohort(context: dg.AssetExecutionContext) -> Iterator[Yielded]:  # noqa: ARG001
+    def cohort(context: dg.AssetExecutionContext) -> Iterator[Yielded]:
         with house.open() as wh:
-            candidates, facts = (
-                wh.frame(f"select * from {name}") for name in ("marts.candidates", "intermediate.facts")
-            )
+            candidates, facts = (wh.frame(f"select * from {name}") for name in INPUTS)
             made = assemble(candidates, facts, house.protocol, house.as_of)
-            judged = [*_contract_results(house, made), *_population_results(house, wh, made)]
+            broken = {name: check_table(getattr(made, name), contracts[name]) for name in COHORT_TABLES}
+            judged = [*_contract_results(broken), *_population_results(house, wh, made)]
             if any(not r.passed and r.severity == dg.AssetCheckSeverity.ERROR for r in judged):
                 yield from judged
-                raise dg.Failure("The cohort fails a blocking check: the last good one stays. See the failed checks.")
+                _hold_back(house, wh, context.run.run_id, broken)
             yield from _written(house, wh, made)
             yield from judged
 
     return cohort
+
+
+def _hold_back(house: House, wh: Warehouse, refresh_id: str, broken: Mapping[str, list[str]]) -> NoReturn:
+    """The last good cohort stays; the validation page says why nothing was published."""
+    page = finish_held_back(house, wh, refresh_id, broken)
+    raise dg.Failure(f"The cohort fails a blocking check: the last good one stays. See the failed checks and {page}")
 
 
 def _check_specs(house: House) -> list[dg.AssetCheckSpec]:
@@ -71,9 +78,8 @@ def _check_specs(house: House) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def _contract_results(house: House, made: CohortTables) -> Iterator[dg.AssetCheckResult]:
-    for name in COHORT_TABLES:
-        found = check_table(getattr(made, name), MARTS[house.settings.study][name])
+def _contract_results(broken: Mapping[str, list[str]]) -> Iterator[dg.AssetCheckResult]:
+    for name, found in broken.items():
         yield dg.AssetCheckResult(
             asset_key=["marts", name],
             check_name=CONTRACT,

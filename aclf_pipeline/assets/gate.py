@@ -7,14 +7,13 @@ What does not belong here: how rows are judged (quality).
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import NoReturn
 
 import dagster as dg
 
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.metadata import OWNERS, Yielded, key, table, table_entries
-from aclf_pipeline.assets.pages import write_validation
+from aclf_pipeline.assets.pages import finish_held_back
 from aclf_pipeline.contracts import KINDS
 from aclf_pipeline.protocol import Rule
 from aclf_pipeline.quality.gate import run_gate
@@ -23,7 +22,6 @@ from aclf_pipeline.quality.verdicts import CheckResult, asked_by_contract
 from aclf_pipeline.reports.page import anchor
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline.warehouse.graph import parents_of
-from aclf_pipeline.warehouse.ledger import finish_refresh
 
 LEDGER = ("quality.superseded", "quality.violations", "quality.quarantine", "quality.checks")
 
@@ -60,8 +58,7 @@ def _promoted(house: House, wh: Warehouse) -> Iterator[dg.MaterializeResult]:
 
 def _hold_back(house: House, wh: Warehouse, refresh_id: str) -> NoReturn:
     """The last good tables stay; the validation page says why nothing was published."""
-    finish_refresh(wh, refresh_id, datetime.now(UTC).replace(tzinfo=None), "held_back")
-    page = write_validation(house, wh, refresh_id, published=False)
+    page = finish_held_back(house, wh, refresh_id)
     raise dg.Failure(f"A blocking check failed: the core tables stay as they were. See the failed checks and {page}")
 
 

@@ -5,6 +5,8 @@ What does not belong here: how a page looks (reports).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -15,8 +17,10 @@ from aclf_pipeline.contracts.marts import MARTS
 from aclf_pipeline.reports import dictionary, study, validation
 from aclf_pipeline.warehouse.analysis_tables import COHORT, read_analysis
 from aclf_pipeline.warehouse.connection import Warehouse
+from aclf_pipeline.warehouse.ledger import finish_refresh
 
 EXPECTATIONS = "quality.expectations"
+_POPULATIONS = f"select * from {EXPECTATIONS}"
 _SAMPLE = """
     select v.rule_id, v.patient_id as patient, v.observed, f.path as file, row_line(v._row_id) as line,
         case when row_sheet(v._row_id) > 0 then f.sheets[row_sheet(v._row_id)] end as sheet
@@ -42,18 +46,42 @@ _RECEIPTS = "select rule_id, table_name, column_name, count(*) as rows from qual
 _QUARANTINE = "select table_name, count(*) as rows from quality.quarantine group by all order by all"
 
 
-def write_validation(
-    house: House, wh: Warehouse, refresh_id: str, *, published: bool, release: str | None = None
+def finish_published(house: House, wh: Warehouse, refresh_id: str, release: str) -> Path:
+    """Note in the ledger that this refresh was published, and write its validation page."""
+    finish_refresh(wh, refresh_id, datetime.now(UTC).replace(tzinfo=None), "published")
+    return _write_validation(house, wh, refresh_id, release=release, populations=wh.frame(_POPULATIONS))
+
+
+def finish_held_back(
+    house: House, wh: Warehouse, refresh_id: str, broken: Mapping[str, Sequence[str]] | None = None
 ) -> Path:
-    """The validation page of this refresh, also of one that was held back: then it says why."""
-    tables = wh.tables()
+    """Note in the ledger that this refresh was held back, and write its validation page, which says why.
+
+    `broken` are the problems of each table of the marts; without it, the refresh did not come as far as the marts, and
+    the populations measured by an earlier one are not shown as its own.
+    """
+    finish_refresh(wh, refresh_id, datetime.now(UTC).replace(tzinfo=None), "held_back")
+    problems = [{"table": t, "problem": problem} for t, found in (broken or {}).items() for problem in found]
+    populations = pl.DataFrame() if broken is None else wh.frame(_POPULATIONS)
+    return _write_validation(house, wh, refresh_id, populations=populations, contracts=pl.DataFrame(problems))
+
+
+def _write_validation(
+    house: House,
+    wh: Warehouse,
+    refresh_id: str,
+    *,
+    populations: pl.DataFrame,
+    release: str | None = None,
+    contracts: pl.DataFrame | None = None,
+) -> Path:
     context = validation.ValidationContext(
         source=house.source.id,
         study=house.protocol.study.id,
         as_of=house.as_of,
         refresh_id=refresh_id,
         protocol_digest=house.protocol.digest,
-        published=published,
+        published=release is not None,
         release=release,
         synthetic=house.settings.is_synthetic,
         checks=wh.frame("select * from quality.checks where refresh_id = ?", [refresh_id]),
@@ -67,7 +95,8 @@ def write_validation(
         receipts=wh.frame(_RECEIPTS),
         quarantine=wh.frame(_QUARANTINE),
         history=wh.frame(_HISTORY),
-        expectations=wh.frame(f"select * from {EXPECTATIONS}") if EXPECTATIONS in tables else pl.DataFrame(),
+        expectations=populations,
+        contracts=pl.DataFrame() if contracts is None else contracts,
     )
     return _write(house, "validation.html", validation.page(context))
 

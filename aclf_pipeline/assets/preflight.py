@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,13 +27,14 @@ class Finding:
 
 
 def preflight(settings: Settings) -> list[Finding]:
-    """Every finding, in the order a refresh would meet them."""
+    """Every finding, in the order a refresh would meet them; a misprint on a page does not hide an unsafe key."""
     try:
         house = House.load(settings)
     except UserError as error:
-        return [Finding("fail", problem) for problem in error.problems]
-    looks: list[Callable[[House], Iterator[Finding]]] = [_pages, _exports, _key, _places]
-    return [finding for look in looks for finding in look(house)]
+        read = [Finding("fail", problem) for problem in error.problems]
+    else:
+        read = [*_pages(house), *_exports(house)]
+    return [*read, *_key(settings), *_places(settings)]
 
 
 def _pages(house: House) -> Iterator[Finding]:
@@ -59,8 +60,8 @@ def _exports(house: House) -> Iterator[Finding]:
     yield Finding(state, f"exports: {len(batches)} complete batches in {folder}")
 
 
-def _key(house: House) -> Iterator[Finding]:
-    path = house.settings.key_file
+def _key(settings: Settings) -> Iterator[Finding]:
+    path = settings.key_file
     if not path.exists():
         yield Finding("ok", f"pseudonym key: none yet, the first refresh creates {path} with mode 0600")
     elif stat.S_IMODE(path.stat().st_mode) & 0o077:
@@ -69,8 +70,7 @@ def _key(house: House) -> Iterator[Finding]:
         yield Finding("ok", f"pseudonym key: {path}, readable by its owner only")
 
 
-def _places(house: House) -> Iterator[Finding]:
-    settings = house.settings
+def _places(settings: Settings) -> Iterator[Finding]:
     for what, path in {
         "warehouse": settings.warehouse.parent,
         "reports": settings.reports,

@@ -4,7 +4,6 @@ What does not belong here: rendering (reports) and writing a release (warehouse)
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ from aclf_pipeline.assets.cohort import COHORT_TABLES
 from aclf_pipeline.assets.gate import LEDGER
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.metadata import OWNERS, Yielded, key
-from aclf_pipeline.assets.pages import write_dictionary, write_study, write_validation
-from aclf_pipeline.warehouse.ledger import finish_refresh
+from aclf_pipeline.assets.pages import finish_published, write_dictionary, write_study
 from aclf_pipeline.warehouse.release import content_digest, publish
 
 PAGES = ("study", "dictionary")
@@ -86,8 +84,7 @@ def _release(house: House) -> dg.AssetsDefinition:
         with house.open() as wh:
             made = publish(wh, settings.study, house.as_of, settings.releases, pages,
                            protocol_digest=house.protocol.digest, synthetic=settings.is_synthetic)  # fmt: skip
-            finish_refresh(wh, context.run.run_id, datetime.now(UTC).replace(tzinfo=None), "published")
-            page = write_validation(house, wh, context.run.run_id, published=True, release=made.path.name)
+            page = finish_published(house, wh, context.run.run_id, made.path.name)
         yield _page_result(house, page)
         yield dg.MaterializeResult(
             "release", metadata={"path": dg.MetadataValue.path(made.path), "digest": made.digest, "new": made.is_new}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aclf_pipeline.contracts import KINDS
@@ -18,6 +19,15 @@ _MOST_STEPS = 20
 """Source rows of one value that are followed; the rest are counted."""
 _MOST_CELLS = 20
 _HIDDEN = ("_row_id", "patient_id", "name_id", "national_id", "person_id")
+_VERDICTS = {
+    "used": "a number",
+    "censored": "only a limit, not a number",
+    "text": "no number",
+    "unknown_unit": "the protocol has no factor for its unit",
+    "other_specimen": "not of blood",
+    "unmapped": "no analyte of the protocol",
+}
+"""What a verdict of intermediate.labs means, for a reader."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +111,8 @@ def render(traced: Trace) -> Iterator[str]:
     """A trace as lines of text for a terminal."""
     yield f"candidate {traced.candidate_id}, person {traced.person_id or 'not linked'}: {traced.verdict}"
     for value in traced.values:
-        shown = value.value_text if value.value is None else f"{value.value:g}"
         yield ""
-        yield f"{value.variable} = {'missing' if shown is None else shown}{f' {value.unit}' if value.unit else ''}"
+        yield f"{value.variable} = {_shown_value(value)}"
         yield f"  why: {value.explanation}"
         if value.rule_ids:
             yield f"  rules: {', '.join(value.rule_ids)}"
@@ -113,23 +122,82 @@ def render(traced: Trace) -> Iterator[str]:
             yield f"  … and {value.more_rows} more rows"
 
 
+def _shown_value(value: TracedValue) -> str:
+    """The value with its unit, or with the words it stands for when it has none."""
+    if value.value is None:
+        return value.value_text or "missing"
+    if value.unit:
+        return f"{_text(value.value)} {value.unit}"
+    number, words = _text(value.value), value.value_text or ""
+    return number if words.startswith(number) or not words else f"{number} ({words})"
+
+
 def _step_lines(step: Step) -> Iterator[str]:
     sheet = f", sheet {step.sheet}" if step.sheet else ""
-    yield f"  {step.file or 'unknown file'}{sheet}, line {step.line}"
+    yield f"  from: {step.file or 'unknown file'}{sheet}, line {step.line}"
     if step.cells:
         yield f"    delivered   {_pairs(step.cells)}"
     for receipt in step.receipts:
         yield f"    repaired    {receipt}"
-    if step.staged:
-        yield f"    staged      {step.kind}: {_pairs(step.staged)}"
+    if step.staged and step.kind == "labs":
+        yield f"    read as     {_reading(step.staged)}"
+    elif step.staged:
+        yield f"    read as     {step.kind}: {_pairs(step.staged)}"
     if step.harmonised:
-        yield f"    harmonised  {_pairs(step.harmonised)}"
+        yield f"    converted   {_conversion(step.staged, step.harmonised)}"
+        verdict = str(step.harmonised.get("verdict"))
+        yield f"    verdict     {verdict}{f', {_VERDICTS[verdict]}' if verdict in _VERDICTS else ''}"
     if step.rule_ids:
         yield f"    flagged by  {', '.join(step.rule_ids)}"
 
 
+def _reading(staged: dict[str, Any]) -> str:
+    """A laboratory result as staging understood it: raw text and unit, what they mean, and of what."""
+    raw = f"text '{staged.get('value_text', '')}', " + (
+        f"unit '{staged['unit_text']}'" if "unit_text" in staged else "no unit"
+    )
+    facts = [
+        f"{name} {_text(staged[column])}"
+        for name, column in {
+            "LOINC": "loinc", "specimen": "specimen", "collected": "collected_at", "reported": "reported_at",
+            "report": "report_status", "repaired:": "receipt",
+        }.items()
+        if column in staged
+    ]  # fmt: skip
+    return f"{_quantity(staged)} ({raw}); {', '.join(facts)}"
+
+
+def _conversion(staged: dict[str, Any], harmonised: dict[str, Any]) -> str:
+    """`9.4 mg/dL × 17.104 = 160.8 umol/L (bilirubin_total)`, or why there is none."""
+    if "factor" not in harmonised or "value" not in harmonised:
+        return f"not converted ({harmonised.get('analyte', 'no analyte')})"
+    return (
+        f"{_quantity(staged)} × {_text(harmonised['factor'])} = {_quantity(harmonised)}"
+        f" ({harmonised.get('analyte', 'no analyte')})"
+    )
+
+
+def _quantity(cells: dict[str, Any]) -> str:
+    """A number with its operator, unless it is an exact one, and its unit, unless that is one."""
+    if cells.get("value") is None:
+        return str(cells.get("text_result", "no number"))
+    operator, unit = cells.get("operator", "="), cells.get("unit", "1")
+    return f"{'' if operator == '=' else f'{operator} '}{_text(cells['value'])}{'' if unit == '1' else f' {unit}'}"
+
+
+def _text(value: Any) -> str:
+    """A cell for a line of text: no line breaks, no seconds of zero, no digits beyond measurement."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.7g}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+    return " ⏎ ".join(str(value).splitlines())
+
+
 def _pairs(cells: dict[str, Any]) -> str:
-    shown = [f"{name}={value}" for name, value in cells.items()]
+    shown = [f"{name}={_text(value)}" for name, value in cells.items()]
     more = f" … {len(shown) - _MOST_CELLS} more" if len(shown) > _MOST_CELLS else ""
     return "  ".join(shown[:_MOST_CELLS]) + more
 
@@ -146,9 +214,9 @@ def _candidate(wh: Warehouse, patient: str) -> tuple[str, str | None]:
         {"asked": patient},
     )
     if not found:
-        known = [
-            name for pair in wh.rows("select candidate_id, person_id from marts.candidates") for name in pair if name
-        ]
+        known = sorted(
+            {name for pair in wh.rows("select candidate_id, person_id from marts.candidates") for name in pair if name}
+        )
         raise WarehouseError(f"trace: there is no candidate, person or record '{patient}'.{_near(patient, known)}")
     candidate, person = found[0]
     return str(candidate), person
@@ -173,13 +241,14 @@ def _verdict(wh: Warehouse, candidate: str) -> tuple[str, str]:
 
 
 def _units(wh: Warehouse) -> dict[str, str]:
-    """Variable → unit, for variables that are analytes."""
-    return dict(
-        wh.rows(
-            "select b.variable, a.unit from rules.baseline as b join rules.analytes as a"
-            " on a.analyte = coalesce(b.analyte, b.item)"
-        )
+    """Variable → unit, for variables that are analytes and whose unit is not one; a logarithm says that it is one."""
+    found = wh.rows(
+        "select b.variable, a.unit from rules.baseline as b join rules.analytes as a"
+        " on a.analyte = coalesce(b.analyte, b.item)"
     )
+    return {
+        variable: f"log10 {unit}" if variable.endswith("_log10") else unit for variable, unit in found if unit != "1"
+    }
 
 
 def _step(wh: Warehouse, row_id: int) -> Step:
