@@ -11,9 +11,9 @@ joined as (
         min(admitted_at) as admitted_at,
         max(discharged_at) as discharged_at,
         bool_or(admitted_precision = 'day' or discharged_precision = 'day') as is_dated_only,
-        arg_min(age_years_stated, admitted_at) as age_years_stated,
-        arg_max(disposition, admitted_at) as disposition,
-        arg_max(has_died, admitted_at) as has_died,
+        arg_min(age_years_stated, (admitted_at, stay_id)) filter (where admitted_at is not null) as age_years_stated,
+        arg_max(disposition, (admitted_at, stay_id)) filter (where admitted_at is not null) as disposition,
+        arg_max(has_died, (admitted_at, stay_id)) filter (where admitted_at is not null) as has_died,
         list(stay_id order by admitted_at, stay_id) as stay_ids,
         list(_row_id order by admitted_at, _row_id) as row_ids
     from stays

@@ -87,11 +87,13 @@ extremes as (
     select
         candidate_id,
         max(value) filter (where analyte = 'bilirubin_total') as bilirubin_max_umol_l,
-        arg_max(_row_id, value) filter (where analyte = 'bilirubin_total') as bilirubin_row_id,
+        arg_max(_row_id, (value, -_row_id)) filter (
+            where analyte = 'bilirubin_total' and value is not null
+        ) as bilirubin_row_id,
         max(value) filter (where analyte = 'inr') as inr_max,
-        arg_max(_row_id, value) filter (where analyte = 'inr') as inr_row_id,
+        arg_max(_row_id, (value, -_row_id)) filter (where analyte = 'inr' and value is not null) as inr_row_id,
         min(value) filter (where analyte = 'pta') as pta_min,
-        arg_min(_row_id, value) filter (where analyte = 'pta') as pta_row_id
+        arg_min(_row_id, (value, _row_id)) filter (where analyte = 'pta' and value is not null) as pta_row_id
     from labs
     group by candidate_id
 ),
@@ -118,7 +120,7 @@ signs as (
         bool_or(value_code <> 'none') filter (where item = 'ascites') as ascites,
         min(_row_id) filter (where item = 'ascites' and value_code <> 'none') as ascites_row_id,
         max(value) filter (where item = 'he_grade') as he_grade,
-        arg_max(_row_id, value) filter (where item = 'he_grade') as he_row_id,
+        arg_max(_row_id, (value, -_row_id)) filter (where item = 'he_grade' and value is not null) as he_row_id,
         bool_or(item = 'aclf_diagnosis') as is_diagnosed
     from answers
     group by candidate_id

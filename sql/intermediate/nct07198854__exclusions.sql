@@ -252,7 +252,7 @@ select
     source,
     min(found_on) as found_on,
     count(*) as records,
-    arg_min(says, found_on) as says,
+    arg_min(says, (found_on, _row_id)) filter (where found_on is not null) as says,
     list(_row_id order by found_on, _row_id) as row_ids
 from plausible
 group by candidate_id, exclusion, source

@@ -85,7 +85,10 @@ measured as (
         positive.candidate_id,
         'results' as evidence,
         max(positive.collected_on) as found_on,
-        [arg_min(positive._row_id, positive.collected_on), arg_max(positive._row_id, positive.collected_on)] as row_ids
+        [
+            arg_min(positive._row_id, (positive.collected_on, positive._row_id)),
+            arg_max(positive._row_id, (positive.collected_on, -positive._row_id)),
+        ] as row_ids
     from positive
     cross join parameters
     group by positive.candidate_id

@@ -100,12 +100,12 @@ single as (
         person_id,
         source,
         episode_id is not null as is_counted,
-        min_by(episode_id, infused_on) as episode_id,
+        arg_min(episode_id, (infused_on, _row_id)) filter (where infused_on is not null) as episode_id,
         min(infused_on) as infused_on,
-        arg_min(batch_no, infused_on) as batch_no,
-        arg_min(cell_source, infused_on) as cell_source,
-        arg_min(cells_infused_1e6, infused_on) as cells_infused_1e6,
-        arg_min(weight_kg, infused_on) as weight_kg,
+        arg_min(batch_no, (infused_on, _row_id)) filter (where infused_on is not null) as batch_no,
+        arg_min(cell_source, (infused_on, _row_id)) filter (where infused_on is not null) as cell_source,
+        arg_min(cells_infused_1e6, (infused_on, _row_id)) filter (where infused_on is not null) as cells_infused_1e6,
+        arg_min(weight_kg, (infused_on, _row_id)) filter (where infused_on is not null) as weight_kg,
         max(infused_on) as last_entered_on,
         list(_row_id order by infused_on, _row_id) as row_ids
     from numbered
