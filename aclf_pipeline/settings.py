@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     sql: Path = Field(
         default=_CHECKOUT_SQL if _CHECKOUT_SQL.is_dir() else PACKAGE / "_sql", description="Folder of the SQL graph"
     )
-    reports_url: str | None = Field(default=None, description="Loopback address at which `reports` is served")
+    reports_url: str = Field(
+        default="http://127.0.0.1:3001", description="Loopback address at which `aclf ui` serves the reports"
+    )
     memory_limit: str = Field(default="1GB", description="Memory DuckDB may use")
     threads: int = Field(default=2, description="Threads DuckDB may use")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,12 @@ class Refreshed:
     checks: dict[tuple[str, str], bool]
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def refresh_bundle(root: Path, profile: str, *, n_persons: int = 300, seed: int = 1) -> Refreshed:
     """Simulate, refresh, and give what came of it."""
     from aclf_pipeline.assets.instance import run_refresh
@@ -32,7 +39,11 @@ def refresh_bundle(root: Path, profile: str, *, n_persons: int = 300, seed: int 
     bundle = root / "bundle"
     if not bundle.exists():
         write_bundle(bundle, n_persons=n_persons, seed=seed, profile=profile)
-    settings = Settings(home=root / "home", exports_dir=bundle / "exports" / "his")
+    settings = Settings(
+        home=root / "home",
+        exports_dir=bundle / "exports" / "his",
+        reports_url=f"http://127.0.0.1:{free_port()}",
+    )
     result = run_refresh(settings)
     checks = {(c.asset_key.to_user_string(), c.check_name): c.passed for c in result.get_asset_check_evaluations()}
     return Refreshed(settings, bundle, result.success, checks)

@@ -105,14 +105,13 @@ def _check_specs(rules: list[Rule]) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def _check_result(check: CheckResult, reports_url: str | None) -> dg.AssetCheckResult:
+def _check_result(check: CheckResult, reports_url: str) -> dg.AssetCheckResult:
     """Counts first, then at most 25 failing rows by pseudonym, submitted value, file and line."""
     metadata = check_metadata(check)
     metadata["1_summary"] = dg.MetadataValue.md(metadata["1_summary"])
     metadata["4_sample"] = table(metadata["4_sample"], SAMPLE_COLUMNS)
-    if reports_url:
-        page = f"{reports_url.rstrip('/')}/validation.html#{anchor(check.rule_id)}"
-        metadata["2_page"] = dg.MetadataValue.url(page)
+    page = f"{reports_url.rstrip('/')}/validation.html#{anchor(check.rule_id)}"
+    metadata["2_page"] = dg.MetadataValue.url(page)
     return dg.AssetCheckResult(
         asset_key=["core", check.table],
         check_name=check.rule_id,

@@ -95,6 +95,5 @@ def _release(house: House) -> dg.AssetsDefinition:
 
 def _page_result(house: House, path: Path) -> dg.MaterializeResult:
     metadata: dict[str, dg.MetadataValue[Any]] = {"path": dg.MetadataValue.path(path)}
-    if house.settings.reports_url:
-        metadata["page"] = dg.MetadataValue.url(f"{house.settings.reports_url.rstrip('/')}/{path.name}")
+    metadata["page"] = dg.MetadataValue.url(f"{house.settings.reports_url.rstrip('/')}/{path.name}")
     return dg.MaterializeResult(["reports", path.stem], metadata=metadata)
