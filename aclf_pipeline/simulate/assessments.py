@@ -107,7 +107,7 @@ class AssessmentBook:
             return ("首次发现", "不详", "")[int(rng.integers(3))]
         if rng.random() < 0.3:
             return ("不详", "不详", "")[int(rng.integers(3))]
-        year = to_date(person.onset).year - int(rng.integers(2, 20))
+        year = max(to_date(person.onset).year - int(rng.integers(2, 20)), to_date(person.birth).year + 1)
         draw = rng.random()
         if draw < 0.45:
             return "阳性>6个月"
@@ -115,7 +115,7 @@ class AssessmentBook:
             return "阳性10余年"
         if draw < 0.90:
             return f"{year}年体检发现"
-        back = person.onset - int(rng.integers(400, 4000))
+        back = max(person.onset - int(rng.integers(400, 4000)), person.birth + 400)
         form = int(rng.integers(3))
         return d6(back, form) if rng.random() < 0.5 else d7(back, form % 2)
 

@@ -177,8 +177,9 @@ def blood(bench: Bench) -> list[Measured]:
     plt = bench.measured("plt_1e9_l", rows)
     values = {
         "WBC": wbc, "NEU#": neut, "NEU%": neut / wbc * 100, "LYM#": lymph, "LYM%": lymph / wbc * 100,
-        "MON#": np.maximum(0.6 * (wbc - neut - lymph), 0.02), "HGB": hgb,
-        "HCT": hgb * 0.298 * (1 + 0.01 * noise(bench.rng, n)), "PLT": plt, "PCT": np.clip(plt * 0.00105, 0.01, 0.6),
+        "MON#": np.maximum(0.6 * (wbc - neut - lymph) * (1 + 0.15 * noise(bench.rng, n)), 0.02), "HGB": hgb,
+        "HCT": hgb * 0.298 * (1 + 0.01 * noise(bench.rng, n)), "PLT": plt,
+        "PCT": np.clip(plt * 0.00105 * (1 + 0.08 * noise(bench.rng, n)), 0.01, 0.6),
     }  # fmt: skip
     return [Measured(code, rows, value) for code, value in values.items()]
 

@@ -64,11 +64,13 @@ def read_text(path: Path) -> Text:
 
 
 def frame(text: Text) -> pl.DataFrame:
-    """Text columns under canonical names; `_line` and `_file` say where a record stands."""
+    """Text columns under canonical names; `_line`, `_file` say where a record stands. Broken records are left out."""
+    whole = [i for i, record in enumerate(text.records) if len(record) == len(text.header)]
+    records, lines = [text.records[i] for i in whole], [text.lines[i] for i in whole]
     names = [OLD_NAMES.get(name, name) for name in text.header]
-    found = pl.DataFrame(text.records, schema=dict.fromkeys(names, pl.String), orient="row")
+    found = pl.DataFrame(records, schema=dict.fromkeys(names, pl.String), orient="row")
     return found.with_columns(
-        pl.Series("_line", text.lines), pl.lit(f"{text.path.parent.name}/{text.path.name}").alias("_file")
+        pl.Series("_line", lines), pl.lit(f"{text.path.parent.name}/{text.path.name}").alias("_file")
     )
 
 

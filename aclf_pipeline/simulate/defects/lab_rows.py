@@ -63,13 +63,12 @@ def _copy(lab: LabTable, plan: Plan, source: int, target: int, *, defect_id: str
         lab, first, last
     ):
         return False
-    changed = [(k, lab.result[low + k]) for k in range(high - low) if lab.result[low + k] != lab.result[first + k]]
-    if not changed:
+    if lab.result[low:high].to_list() == lab.result[first:last].to_list():
         return False
     plan.touch(KIND, rows)
     event = plan.event(defect_id, *actions)
-    for k, text in changed:
-        plan.patch(KIND, first + k, "结果", text, event)
+    for k in range(high - low):
+        plan.patch(KIND, first + k, "结果", lab.result[low + k], event)
     return True
 
 

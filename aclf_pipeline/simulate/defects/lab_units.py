@@ -29,7 +29,10 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 def unit_missing(lab: LabTable, plan: Plan) -> None:
     """Unit blank or `-` for a quantitative item; the printed range is that of one unit."""
     rng = plan.rng("unit_missing")
-    has = lab.plain & ~lab.unit.is_null().to_numpy() & ~lab.span.is_null().to_numpy()
+    index = (
+        lab.unit.is_in(["COI", "S/CO"]).fill_null(False).to_numpy()
+    )  # an index is no quantity: its unit may be blank
+    has = lab.plain & ~index & ~lab.unit.is_null().to_numpy() & ~lab.span.is_null().to_numpy()
     for row in plan.choose(KIND, np.flatnonzero(has), plan.share(0.002, len(lab.tube)), rng):
         text = None if rng.random() < 0.7 else "-"
         plan.patch(KIND, row, "单位", text, plan.event("unit_missing", "repair", "quarantine"))

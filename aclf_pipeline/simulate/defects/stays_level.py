@@ -119,6 +119,7 @@ class StayLevel:
             taken |= {stay.person, other.idx}
             event = plan.event("id_shared_by_two", "quarantine", level="patient")
             self.found.append(StayDamage(stay, event, "BAH", stay.bah, other.bah))
+            self.found += [StayDamage(own, event, "BAH", other.bah, other.bah) for own in by_person[other.idx]]
             stay.bah, stay.zycs = other.bah, ends[other.idx] + 1
 
     def _labs_absent(self, world: World, plan: Plan) -> None:
