@@ -70,13 +70,13 @@ def _panel(name: str) -> int:
 
 
 def hbvdna_unit_silent(lab: LabTable, plan: Plan) -> None:
-    """Copies, or log10, printed under IU/mL."""
+    """Copies, or log10, printed under IU/mL. A log10 is far below any limit; copies are a number like any other."""
     rng = plan.rng("hbvdna_unit_silent")
     rows = [row for row in lab.rows("HBVDNA") if lab.unit[int(row)] == "IU/mL" and lab.result[int(row)][0].isdigit()]
-    for row in plan.choose(KIND, rows, plan.share(0.01, len(rows)), rng):
-        value = float(lab.value[row])
-        text = f"{value * COPIES_PER_IU:.2E}" if rng.random() < 0.5 else f"{np.log10(value):.2f}"
-        plan.patch(KIND, row, "结果", text, plan.event("hbvdna_unit_silent", "quarantine"))
+    for k, row in enumerate(plan.choose(KIND, rows, plan.share(0.01, len(rows)), rng)):
+        value, copies = float(lab.value[row]), k % 2 == 1
+        text = f"{value * COPIES_PER_IU:.2E}" if copies else f"{np.log10(value):.2f}"
+        plan.patch(KIND, row, "结果", text, plan.event("hbvdna_unit_silent", "quarantine", detectable=not copies))
 
 
 ALL = (hbvdna_unit_silent, unit_silent, unit_missing)

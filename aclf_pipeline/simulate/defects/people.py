@@ -10,7 +10,7 @@ from datetime import date
 
 import numpy as np
 
-from ..clock import EPOCH, d1, d2
+from ..clock import BATCHES, EPOCH, d1, d2
 from ..world import World
 from .kind_table import KindTable
 from .plan import Plan
@@ -28,7 +28,10 @@ def stay_impossible(tables: Mapping[str, KindTable], plan: Plan) -> None:
     for uid in plan.choose(PAGES, table.uids, plan.share(0.0015, len(table.uids)), rng):
         first = table.get(uid, "RYSJ") or ""
         at = _day(first)
-        wrong = at - int(rng.integers(2, 40)) if rng.random() < 0.6 else at + int(rng.integers(370, 900))
+        late = at + int(rng.integers(370, 900))
+        # A date after the delivery would be another defect.
+        backwards = rng.random() < 0.6 or late > BATCHES[table.file(uid).batch].cutoff
+        wrong = at - int(rng.integers(2, 40)) if backwards else late
         text = d2(wrong) if "/" in first else d1(wrong)
         plan.patch(PAGES, uid, "CYSJ", text, plan.event("stay_impossible", "quarantine"))
 
