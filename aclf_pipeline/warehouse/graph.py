@@ -21,7 +21,7 @@ from aclf_pipeline.contracts import KINDS, Contract, empty_frame, promises
 from aclf_pipeline.errors import UserError
 from aclf_pipeline.warehouse.connection import Warehouse, WarehouseError, quoted
 from aclf_pipeline.warehouse.ledger import LEDGER_TABLES
-from aclf_pipeline.warehouse.lineage import Lineage, output_columns, parse, tables_in
+from aclf_pipeline.warehouse.lineage import Lineage, Node, output_columns, parse, tables_in
 from aclf_pipeline.warehouse.rules_tables import RULES_COLUMNS
 from aclf_pipeline.warehouse.sources import Source, did_you_mean, load_source
 
@@ -72,10 +72,12 @@ def load_graph(sql_dir: Path, source: str, study: str) -> list[Model]:
     problems: list[str] = []
     read: list[Model] = []
     models: dict[str, Model] = {}
+    trees: dict[str, Node] = {}
     for schema, name, path in _files(sql_dir, source, study, problems):
-        model = _read(schema, name, path, sql_dir, problems)
-        if model is None:
+        found = _read(schema, name, path, sql_dir, problems)
+        if found is None:
             continue
+        model, trees[found[0].table] = found
         if model.table in models:
             problems.append(f"{_shown(path, sql_dir)}: makes {model.table}, which {models[model.table].path} makes too")
         read.append(model)
@@ -85,7 +87,7 @@ def load_graph(sql_dir: Path, source: str, study: str) -> list[Model]:
     order = _ordered(models, problems)
     if problems:
         raise GraphError(problems)
-    return _with_lineage([models[name] for name in order], outside)
+    return _with_lineage([models[name] for name in order], trees, outside)
 
 
 def parents_of(sql: str) -> tuple[str, ...]:
@@ -172,7 +174,8 @@ def _files(sql_dir: Path, source: str, study: str, problems: list[str]) -> Itera
                 yield schema, name, path
 
 
-def _read(schema: str, name: str, path: Path, sql_dir: Path, problems: list[str]) -> Model | None:
+def _read(schema: str, name: str, path: Path, sql_dir: Path, problems: list[str]) -> tuple[Model, Node] | None:
+    """A model, without lineage, and the tree of its query."""
     text, where = path.read_text("utf-8"), _shown(path, sql_dir)
     header = _HEADER.match(text)
     said = _comment(header[1]) if header else ""
@@ -182,15 +185,16 @@ def _read(schema: str, name: str, path: Path, sql_dir: Path, problems: list[str]
             f"{where}: must begin with a comment that says what the table is and its grain, 'one row per …'"
         )
     try:
-        parents, bare = tables_in(parse(text))
+        tree = parse(text)
     except ValueError as error:
         problems.append(f"{where}: cannot be read as SQL: {error}")
         return None
+    parents, bare = tables_in(tree)
     problems += [f"{where}: reads '{table}' without its schema; write schema.{table}" for table in bare]
     if grain is None:
         return None
     says = " ".join((said[: grain.start()] + said[grain.end() :].lstrip(". ")).split())
-    return Model(schema, name, path, text, says or grain[0].strip(), grain[0].strip(), tuple(parents))
+    return Model(schema, name, path, text, says or grain[0].strip(), grain[0].strip(), tuple(parents)), tree
 
 
 def _comment(block: str) -> str:
@@ -261,11 +265,13 @@ def _ordered(models: Mapping[str, Model], problems: list[str]) -> list[str]:
         return []
 
 
-def _with_lineage(models: list[Model], outside: Mapping[str, tuple[str, ...]]) -> list[Model]:
+def _with_lineage(
+    models: list[Model], trees: Mapping[str, Node], outside: Mapping[str, tuple[str, ...]]
+) -> list[Model]:
     known = dict(outside)
     finished = []
     for model in models:
-        columns, lineage = output_columns(parse(model.sql), {p: known.get(p, ()) for p in model.parents})
+        columns, lineage = output_columns(trees[model.table], {p: known.get(p, ()) for p in model.parents})
         known[model.table] = columns
         finished.append(replace(model, columns=columns, columns_lineage=lineage))
     return finished
