@@ -94,7 +94,7 @@ def encode(file: Delivered) -> bytes:
     if UNQUOTE_START in text:
         text = text.replace(f'"{UNQUOTE_START}', "").replace(f'{UNQUOTE_END}"', "")
     if BARE_LF in text or BARE_COMMA in text:
-        text = text.translate(_BARE)
+        text = text.replace(BARE_LF, "\n").replace(BARE_COMMA, ",")
     if dialect.encoding == "utf-8-sig":
         data = BOM_UTF8 + text.encode()
     elif dialect.encoding == "utf-16-le":
