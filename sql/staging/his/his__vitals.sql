@@ -63,43 +63,68 @@ dated as (
     from timed
 ),
 
-listed as (
+items (position, item, unit) as (
+    values
+    (1, 'temperature', 'Cel'),
+    (2, 'heart_rate', '/min'),
+    (3, 'respiratory_rate', '/min'),
+    (4, 'sbp', 'mm[Hg]'),
+    (5, 'dbp', 'mm[Hg]'),
+    (6, 'spo2', '%'),
+    (7, 'fio2', '%'),
+    (8, 'consciousness', null),
+    (9, 'urine_output_24h', 'mL'),
+    (10, 'height', 'cm'),
+    (11, 'weight', 'kg')
+),
+
+cells as (
     select
-        dated._row_id,
-        dated.patient_id,
-        dated.stay_text,
-        dated.stay_no,
-        dated.measured_at,
-        dated.has_measured,
-        sign.position,
-        sign.item,
-        sign.unit,
-        trim(sign.cell, ' 　') as value_text
+        _row_id,
+        patient_id,
+        stay_text,
+        stay_no,
+        measured_at,
+        has_measured,
+        unnest(range(1, 12)) as position,
+        unnest(
+            [
+                temperature,
+                heart_rate,
+                respiratory_rate,
+                sbp,
+                dbp,
+                spo2,
+                fio2,
+                consciousness,
+                urine_output,
+                height,
+                weight,
+            ]
+        ) as cell
     from dated
-    cross join lateral (
-        values
-        (1, 'temperature', 'Cel', dated.temperature),
-        (2, 'heart_rate', '/min', dated.heart_rate),
-        (3, 'respiratory_rate', '/min', dated.respiratory_rate),
-        (4, 'sbp', 'mm[Hg]', dated.sbp),
-        (5, 'dbp', 'mm[Hg]', dated.dbp),
-        (6, 'spo2', '%', dated.spo2),
-        (7, 'fio2', '%', dated.fio2),
-        (8, 'consciousness', null, dated.consciousness),
-        (9, 'urine_output_24h', 'mL', dated.urine_output),
-        (10, 'height', 'cm', dated.height),
-        (11, 'weight', 'kg', dated.weight)
-    ) as sign (position, item, unit, cell)
+),
+
+texts as (
+    select
+        * exclude (cell),
+        trim(cell, ' 　') as value_text
+    from cells
 ),
 
 filled as (
     select
-        *,
+        texts.*,
+        items.item,
+        items.unit,
         if(
-            item = 'consciousness', null, try_cast(translate(value_text, '０１２３４５６７８９．', '0123456789.') as double)
+            items.item = 'consciousness',
+            null,
+            try_cast(translate(texts.value_text, '０１２３４５６７８９．', '0123456789.') as double)
         ) as value
-    from listed
-    where value_text is not null and value_text not in ('', '-', '--', '—', '/', 'NULL', '无数据')
+    from texts
+    inner join items on texts.position = items.position
+    where not list_contains(['', '-', '--', '—', '/', 'NULL', '无数据'], texts.value_text)
 )
 
 select
