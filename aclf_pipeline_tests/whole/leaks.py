@@ -38,13 +38,14 @@ _ESCAPES = re.compile(r"(?:\\+u[0-9a-fA-F]{4})+")
 
 @dataclass(frozen=True)
 class Identifiers:
-    """Numbers are found as whole numbers, texts (names, addresses) anywhere."""
+    """Numbers are found as whole numbers, texts anywhere; texts are names (of patients and others) and addresses."""
 
     numbers: frozenset[str]
     texts: frozenset[str]
+    names: frozenset[str] = frozenset()
 
     def __or__(self, other: Identifiers) -> Identifiers:
-        return Identifiers(self.numbers | other.numbers, self.texts | other.texts)
+        return Identifiers(self.numbers | other.numbers, self.texts | other.texts, self.names | other.names)
 
     def in_text(self, text: str) -> set[str]:
         """What of them a text holds."""
@@ -74,19 +75,22 @@ def _any_of(words: Iterable[str], text: str) -> set[str]:
 def identifiers(exports: Path) -> Identifiers:
     """Every direct identifier of the batches below a folder."""
     numbers: set[str] = set()
-    texts: set[str] = set()
+    names: set[str] = set()
+    addresses: set[str] = set()
     for header, cells in _records(exports):
-        for name, cell in zip(header, cells, strict=False):
+        for column, cell in zip(header, cells, strict=False):
             value = "" if cell is None else str(cell).strip()
             if len(value) < 2:
                 continue
-            if name in RECORDS:
+            if column in RECORDS:
                 numbers.add(value.split("-")[0].zfill(7))
-            elif name in NUMBERS:
+            elif column in NUMBERS:
                 numbers.add(value.upper())
-            elif name in ADDRESSES or (name in NAMES and value not in NO_NAMES):
-                texts.add(value)
-    return Identifiers(frozenset(numbers), frozenset(texts))
+            elif column in ADDRESSES:
+                addresses.add(value)
+            elif column in NAMES and value not in NO_NAMES:
+                names.add(value)
+    return Identifiers(frozenset(numbers), frozenset(names | addresses), frozenset(names))
 
 
 def _records(exports: Path) -> Iterator[tuple[list[str], list[object]]]:
