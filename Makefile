@@ -49,7 +49,8 @@ ui: $(STAMP)  ## Dagster's pages and the reports, on loopback
 
 lock:  ## resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml build-requirements.in --extra dev --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
+		--generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
+		--output-file requirements.lock
 
 clean:  ## remove what the pipeline wrote; exports and key included
 	rm -rf data
