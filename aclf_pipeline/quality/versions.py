@@ -45,7 +45,7 @@ def supersede(wh: Warehouse, kinds: Mapping[str, type[Contract]]) -> list[Supers
             _snapshots(wh, kind)
             _newer_versions(wh, kind, list(facts(contract)["identity"]))
         _whole_records(wh, kinds)
-        for table in ("version_rows", "version_dead", "version_repeats", "version_records"):
+        for table in ("version_rows", "version_identities", "version_dead", "version_repeats", "version_records"):
             wh.execute(f"drop table if exists temp.{table}")
     counted = wh.rows(
         """-- superseded rows: one row per table and reason
@@ -77,6 +77,12 @@ def _narrow(wh: Warehouse, kind: str, contract: type[Contract]) -> None:
         left join quality.files as f on f.file_id = row_file(s._row_id)"""
     )
     wh.execute(
+        """-- what may have versions, since several records have it: one row per identity
+        create or replace temp table version_identities as
+        select identity_hash from version_rows
+        group by identity_hash having min(raw_id) <> max(raw_id)"""
+    )
+    wh.execute(
         """-- rows already found superseded: one row per staged row
         create or replace temp table version_dead (_row_id bigint, by_row_id bigint, reason varchar)"""
     )
@@ -90,6 +96,7 @@ def _duplicates(wh: Warehouse, kind: str, known: set[str]) -> None:
         from version_rows as v
         semi join (
             select file_id, identity_hash from version_rows
+            semi join version_identities using (identity_hash)
             group by file_id, identity_hash having min(raw_id) <> max(raw_id)
         ) using (file_id, identity_hash)"""
     )
@@ -135,6 +142,8 @@ def _repeats(wh: Warehouse, raw_table: str, table: str) -> None:
 
 
 def _snapshots(wh: Warehouse, kind: str) -> None:
+    if not wh.scalar("select bool_or(is_snapshot) from version_rows"):
+        return
     wh.execute(
         """-- rows of older snapshots, with the newest row that states them again: one row per staged row
         insert into version_dead
@@ -170,7 +179,9 @@ def _newer_versions(wh: Warehouse, kind: str, identity: Iterable[str]) -> None:
         with several as (
             select v.* from version_rows as v
             semi join (
-                select identity_hash from version_rows where not is_incomplete
+                select identity_hash from version_rows
+                semi join version_identities using (identity_hash)
+                where not is_incomplete
                 group by identity_hash having min(raw_id) <> max(raw_id)
             ) using (identity_hash)
             where not v.is_incomplete
