@@ -55,6 +55,10 @@ def load_protocol(folder: Path, study: str) -> Protocol:
         raw[page] = read_yaml(folder, page, problems)
     study_page, plan_page = f"studies/{study}/study.yaml", f"studies/{study}/analysis.yaml"
     raw[study_page], raw[plan_page] = read_yaml(folder, study_page, problems), read_yaml(folder, plan_page, problems)
+    # read for the digest alone: what is expected of populations is typed where it is asked (expectations.py)
+    expected_page = f"studies/{study}/expectations.yaml"
+    if (folder / expected_page).is_file():
+        raw[expected_page] = read_yaml(folder, expected_page, problems)
 
     analytes = stanzas_by_name("analytes.yaml", raw["analytes.yaml"], Analyte, problems)
     definitions = stanzas_by_name("definitions.yaml", raw["definitions.yaml"], Definition, problems)
