@@ -12,7 +12,7 @@ from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.metadata import OWNERS, Yielded, key, table, table_entries
 from aclf_pipeline.warehouse.ingest import IngestReport, ingest
 from aclf_pipeline.warehouse.ledger import begin_refresh
-from aclf_pipeline.warehouse.privacy import PseudonymKey
+from aclf_pipeline.warehouse.pseudonyms import PseudonymKey
 
 FILES = dg.AssetKey(["quality", "files"])
 BATCHES_ACCEPTED = "batches_accepted"

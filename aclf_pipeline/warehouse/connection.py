@@ -22,7 +22,7 @@ import duckdb
 import polars as pl
 
 from aclf_pipeline.errors import UserError
-from aclf_pipeline.warehouse import ledger
+from aclf_pipeline.warehouse.ledger_tables import DDL
 from aclf_pipeline.warehouse.row_id import MACROS
 
 SCHEMAS = ("raw", "mapping", "staging", "core", "intermediate", "marts", "analysis", "rules", "quality")
@@ -30,7 +30,7 @@ _HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)", re.DOTALL
 _POLL_SECONDS = 0.05
 _STORAGE = "v1.4.0"  # its text compression takes a fifth of the space and half the time of the driver's default
 
-_SHAPE = hashlib.sha256("\n".join([*SCHEMAS, *MACROS, *ledger.DDL]).encode()).hexdigest()[:16]
+_SHAPE = hashlib.sha256("\n".join([*SCHEMAS, *MACROS, *DDL]).encode()).hexdigest()[:16]
 """What every warehouse holds from its first opening; it stands as a comment where it has been made."""
 
 _STAMP = "select comment from duckdb_tables() where schema_name = 'quality' and table_name = 'refreshes'"
@@ -85,7 +85,7 @@ class Warehouse:
                 self.execute(f"create schema if not exists {schema}")
             for macro in MACROS:
                 self.execute(macro)
-            for statement in ledger.DDL:
+            for statement in DDL:
                 self.execute(statement)
             self.execute(f"comment on table quality.refreshes is '{_SHAPE}'")
 

@@ -23,7 +23,8 @@ from aclf_pipeline.warehouse import ledger
 from aclf_pipeline.warehouse.batches import Batch, Promise, batch_order, check_promise, check_rows, contents, discover
 from aclf_pipeline.warehouse.connection import Warehouse, quoted
 from aclf_pipeline.warehouse.findings import Finding, RefusedError
-from aclf_pipeline.warehouse.privacy import Privacy, PseudonymKey
+from aclf_pipeline.warehouse.privacy import Privacy
+from aclf_pipeline.warehouse.pseudonyms import PseudonymKey
 from aclf_pipeline.warehouse.reading import FileContent, read_file
 from aclf_pipeline.warehouse.row_id import pack
 from aclf_pipeline.warehouse.sources import Source

@@ -1,70 +1,21 @@
-"""The ledger: what was delivered, refused, repaired, replaced, set aside and checked. Every table of `quality.*`.
+"""The ledger: what was delivered, refused, repaired, replaced, set aside and checked, read and written.
 
-All tables exist, empty, from the first opening of a warehouse. No table holds a direct identifier; the ledger's own
-time stamps are the only place where a clock is read.
+No table holds a direct identifier; the ledger's own time stamps are the only place where a clock is read.
 
-What does not belong here: deciding what is refused (ingest, quality).
+What does not belong here: the tables themselves (ledger_tables) and deciding what is refused (ingest, quality).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from aclf_pipeline.protocol import Protocol
-
-if TYPE_CHECKING:
-    from aclf_pipeline.warehouse.connection import Warehouse
-
-DDL = (
-    """create table if not exists quality.batches (
-        source varchar not null, batch varchar not null, seq integer, state varchar not null,
-        received_at timestamp not null, problems integer not null)""",
-    """create table if not exists quality.files (
-        file_id integer not null, source varchar not null, batch varchar not null, batch_seq integer,
-        path varchar not null, name varchar not null, kind varchar not null, raw_table varchar not null,
-        form varchar not null, sha256 varchar not null, bytes bigint not null, encoding varchar, line_end varchar,
-        columns integer not null, rows bigint not null, is_snapshot boolean not null, state varchar not null,
-        same_as integer, loaded_at timestamp not null, sheets varchar[])""",
-    """create table if not exists quality.file_problems (
-        source varchar not null, batch varchar not null, path varchar, line bigint, rule_id varchar not null,
-        message varchar not null, advice varchar not null, action varchar not null)""",
-    """create table if not exists quality.rejects (
-        _row_id bigint not null, raw_table varchar not null, rule_id varchar not null, reason varchar not null,
-        pieces integer not null)""",
-    """create table if not exists quality.receipts (
-        _row_id bigint not null, table_name varchar not null, column_name varchar, rule_id varchar not null,
-        seen varchar, became varchar)""",
-    """create table if not exists quality.refreshes (
-        refresh_id varchar not null, started_at timestamp not null, finished_at timestamp,
-        source varchar not null, study varchar not null, as_of date not null, protocol_digest varchar not null,
-        state varchar not null)""",
-    """create table if not exists quality.superseded (
-        table_name varchar not null, _row_id bigint not null, by_row_id bigint, reason varchar not null)""",
-    """create table if not exists quality.violations (
-        refresh_id varchar not null, table_name varchar not null, rule_id varchar not null,
-        rule_fingerprint varchar not null, _row_id bigint, patient_id varchar, action varchar not null,
-        observed varchar, protocol_digest varchar not null)""",
-    """create table if not exists quality.quarantine (
-        table_name varchar not null, _row_id bigint not null, rule_ids varchar[] not null, row json not null)""",
-    """create table if not exists quality.checks (
-        refresh_id varchar not null, rule_id varchar not null, table_name varchar not null, category varchar not null,
-        action varchar not null, rows bigint not null, failing_rows bigint not null, share double not null,
-        tolerate double not null, passed boolean not null, blocking boolean not null, seconds double)""",
-)
-"""Statements that create what is not there yet."""
-
-_NAME = re.compile(r"create table if not exists (quality\.\w+) \((.*)\)", re.DOTALL)
-LEDGER_TABLES: dict[str, tuple[str, ...]] = {
-    found[1]: tuple(part.split()[0] for part in found[2].split(",")) for ddl in DDL if (found := _NAME.match(ddl))
-}
-"""Every table of the ledger with its columns."""
-
+from aclf_pipeline.warehouse.connection import Warehouse
 
 REJECTS = {
     "_row_id": pl.Int64,

@@ -9,28 +9,20 @@ What does not belong here: which column is of which class (source.yaml) and what
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import os
 import re
-import secrets
-import stat
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from pathlib import Path
 
 import polars as pl
 
-from aclf_pipeline.errors import UserError
 from aclf_pipeline.warehouse.findings import Finding, RefusedError
 from aclf_pipeline.warehouse.headers import Layout
+from aclf_pipeline.warehouse.pseudonyms import PseudonymKey
 from aclf_pipeline.warehouse.redaction import Known, Redactor
-from aclf_pipeline.warehouse.sources import PREFIXES, Column, Source
+from aclf_pipeline.warehouse.sources import Column, Source
 
-KEY_BYTES = 32
-_DIGITS = 16
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"
 _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?E\+?\d+")
@@ -44,49 +36,6 @@ _DATE = re.compile(
 _SERIAL = re.compile(r"\d{3,5}")
 _EXCEL_DAY_0 = date(1899, 12, 30)
 _FIRST_BIRTH = date(1900, 1, 2)
-
-
-class PseudonymKey:
-    """The secret behind all pseudonyms. Whoever has it can link persons, so only its owner may read its file."""
-
-    def __init__(self, secret: bytes) -> None:
-        if len(secret) != KEY_BYTES:
-            raise UserError(f"pseudonym key: it has {len(secret)} bytes, and must have {KEY_BYTES}")
-        self._secret = secret
-
-    def __repr__(self) -> str:
-        return "PseudonymKey(…)"
-
-    @classmethod
-    def load(cls, path: Path) -> PseudonymKey:
-        """Read the key file; create it with a random key, readable by its owner only, when there is none."""
-        path = Path(path)
-        try:
-            handle = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            return cls._create(path)
-        with os.fdopen(handle, "rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & 0o077:
-                raise UserError(
-                    f"pseudonym key: others can read '{path}' (mode {mode:04o}). Run: chmod 600 '{path}'. If somebody"
-                    " may have read it, the pseudonyms are no longer secret: start anew with a new key."
-                )
-            return cls(file.read())
-
-    @classmethod
-    def _create(cls, path: Path) -> PseudonymKey:
-        secret = secrets.token_bytes(KEY_BYTES)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(secret)
-        return cls(secret)
-
-    def pseudonym(self, identifier: str, normalised: str) -> str:
-        """The pseudonym of a normalised value, e.g. `R` and 16 hexadecimal digits for a record number."""
-        digest = hmac.digest(self._secret, f"{identifier}:{normalised}".encode(), hashlib.sha256).hex()
-        return PREFIXES.get(identifier, identifier[:1].upper()) + digest[:_DIGITS]
 
 
 @dataclass

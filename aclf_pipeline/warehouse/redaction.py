@@ -9,12 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import polars as pl
 
-if TYPE_CHECKING:
-    from aclf_pipeline.warehouse.privacy import PseudonymKey
+from aclf_pipeline.warehouse.pseudonyms import PseudonymKey
 
 _HAN = r"[\u3400-\u9fff\U00020000-\U0003ffff]"
 _NAME = re.compile(rf"{_HAN}{{2,4}}")

@@ -23,7 +23,7 @@ from aclf_pipeline.science.cohort import CohortTables, assemble
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline.warehouse.graph import absent_models, build, load_audits, load_graph, load_mappings
 from aclf_pipeline.warehouse.ingest import IngestReport, ingest
-from aclf_pipeline.warehouse.privacy import PseudonymKey
+from aclf_pipeline.warehouse.pseudonyms import PseudonymKey
 from aclf_pipeline.warehouse.rules_tables import load_rules
 from aclf_pipeline_tests.clif.unit import SQL, source
 

@@ -22,7 +22,7 @@ from aclf_pipeline.simulate.bundle import write_bundle
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline.warehouse.graph import absent_models, build, load_audits, load_graph, load_mappings
 from aclf_pipeline.warehouse.ingest import ingest
-from aclf_pipeline.warehouse.privacy import PseudonymKey
+from aclf_pipeline.warehouse.pseudonyms import PseudonymKey
 from aclf_pipeline.warehouse.rules_tables import load_rules
 from aclf_pipeline.warehouse.sources import load_source
 from aclf_pipeline_tests.marts.world import SQL, STUDY

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from aclf_pipeline.warehouse import Warehouse
 from aclf_pipeline.warehouse.ingest import IngestReport, ingest
-from aclf_pipeline.warehouse.privacy import PseudonymKey
+from aclf_pipeline.warehouse.pseudonyms import PseudonymKey
 from aclf_pipeline.warehouse.sources import Source, load_source
 
 KEY = PseudonymKey(bytes(range(32)))

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from aclf_pipeline.warehouse.connection import Warehouse
-from aclf_pipeline.warehouse.privacy import PseudonymKey
+from aclf_pipeline.warehouse.pseudonyms import PseudonymKey
 
 pytestmark = pytest.mark.xdist_group("clean")
 

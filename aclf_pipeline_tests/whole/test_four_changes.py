@@ -17,7 +17,7 @@ from aclf_pipeline.quality.gate import run_gate
 from aclf_pipeline.settings import Settings
 from aclf_pipeline.warehouse.graph import absent_models, build, load_mappings
 from aclf_pipeline.warehouse.ingest import ingest
-from aclf_pipeline.warehouse.privacy import PseudonymKey
+from aclf_pipeline.warehouse.pseudonyms import PseudonymKey
 from aclf_pipeline.warehouse.rules_tables import load_rules
 
 ROOT = Path(__file__).parent.parent.parent
