@@ -20,6 +20,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 from aclf_pipeline.errors import UserError
 from aclf_pipeline.warehouse.ledger_tables import DDL
@@ -148,7 +149,10 @@ class Warehouse:
     @contextmanager
     def _registered(self, frame: pl.DataFrame) -> Iterator[str]:
         view = f"_frame_{next(self._names)}"
-        self._con.register(view, frame.to_arrow())
+        # until a transaction ends, the driver holds what was registered in it: a reader, once read, holds nothing
+        rows = frame.to_arrow()
+        self._con.register(view, pa.RecordBatchReader.from_batches(rows.schema, iter(rows.to_batches())))
+        del rows
         try:
             yield view
         finally:
