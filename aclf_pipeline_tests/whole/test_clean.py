@@ -11,18 +11,35 @@ from aclf_pipeline.warehouse.pseudonyms import PseudonymKey
 pytestmark = pytest.mark.xdist_group("clean")
 
 
-@pytest.fixture(scope="module")
-def truth(clean):
+def read_truth(refreshed) -> pl.DataFrame:
     """The truth with the pseudonym under which each person is known."""
-    key = PseudonymKey.load(clean.settings.key_file)
-    frame = pl.read_parquet(clean.bundle / "truth" / "patients.parquet")
+    key = PseudonymKey.load(refreshed.settings.key_file)
+    frame = pl.read_parquet(refreshed.bundle / "truth" / "patients.parquet")
     names = [[key.pseudonym("record_number", bah) for bah in row] for row in frame["bah"].to_list()]
     return frame.with_columns(pl.Series("candidate_id", [min(row) for row in names]))
 
 
-def read(clean, sql):
-    with Warehouse.open(clean.settings.warehouse) as wh:
+def read(refreshed, sql: str) -> pl.DataFrame:
+    with Warehouse.open(refreshed.settings.warehouse) as wh:
         return wh.frame(sql)
+
+
+def wrong_eligibility(refreshed, truth: pl.DataFrame) -> list[dict]:
+    """Persons whose eligibility or first reason is not the true one, and persons only one side knows."""
+    found = read(refreshed, "select candidate_id, eligible, exclusion_reason from marts.eligibility")
+    both = truth.select("candidate_id", "patient_id", "eligible", "exclusion_reason").join(
+        found, on="candidate_id", how="full", suffix="_found", coalesce=True
+    )
+    wrong = both.filter(
+        pl.col("eligible").ne_missing(pl.col("eligible_found"))
+        | pl.col("exclusion_reason").ne_missing(pl.col("exclusion_reason_found"))
+    )
+    return wrong.to_dicts()
+
+
+@pytest.fixture(scope="module")
+def truth(clean):
+    return read_truth(clean)
 
 
 def test_the_refresh_succeeds_and_every_blocking_check_passes(clean):
@@ -36,15 +53,7 @@ def test_not_one_row_is_quarantined(clean):
 
 
 def test_eligibility_and_its_reason_equal_the_truth_for_every_person(clean, truth):
-    found = read(clean, "select candidate_id, eligible, exclusion_reason from marts.eligibility")
-    both = truth.select("candidate_id", "patient_id", "eligible", "exclusion_reason").join(
-        found, on="candidate_id", how="full", suffix="_found", coalesce=True
-    )
-    wrong = both.filter(
-        pl.col("eligible").ne_missing(pl.col("eligible_found"))
-        | pl.col("exclusion_reason").ne_missing(pl.col("exclusion_reason_found"))
-    )
-    assert wrong.to_dicts() == []
+    assert wrong_eligibility(clean, truth) == []
 
 
 def test_time_zero_and_event_equal_the_truth_for_every_eligible_person_whose_death_shows(clean, truth):

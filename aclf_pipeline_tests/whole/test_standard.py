@@ -73,17 +73,36 @@ HIDDEN = """
 PLACE = ["file", "sheet", "line"]
 
 
+def read_planted(refreshed) -> pl.DataFrame:
+    """The defects, with the empty sheet for text files."""
+    frame = pl.read_parquet(refreshed.bundle / "truth" / "defects.parquet")
+    return frame.with_columns(pl.col("sheet").fill_null(""), pl.col("line").cast(pl.Int64))
+
+
+def read_found(refreshed) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The findings, and the places a later delivery hides."""
+    with Warehouse.open(refreshed.settings.warehouse) as wh:
+        return wh.frame(FINDINGS), wh.frame(HIDDEN)
+
+
+def strays(refreshed, planted: pl.DataFrame, found) -> list[dict]:
+    """Rows set aside although nothing was done to them, or to any row of their tube or record, by rule."""
+    with Warehouse.open(refreshed.settings.warehouse) as wh:
+        rules = wh.frame("select distinct rule_id from quality.violations where action = 'quarantine'")
+    aside = found[0].join(rules, on="rule_id", how="semi")
+    true_events = aside.join(planted, on=PLACE, how="semi").select("rule_id", "event")
+    lost = aside.join(true_events, on=["rule_id", "event"], how="anti")
+    return lost.group_by("rule_id").len().sort("rule_id").to_dicts()
+
+
 @pytest.fixture(scope="module")
 def planted(standard):
-    """The defects that are no habit, with the empty sheet for text files."""
-    frame = pl.read_parquet(standard.bundle / "truth" / "defects.parquet")
-    return frame.with_columns(pl.col("sheet").fill_null(""), pl.col("line").cast(pl.Int64))
+    return read_planted(standard)
 
 
 @pytest.fixture(scope="module")
 def found(standard):
-    with Warehouse.open(standard.settings.warehouse) as wh:
-        return wh.frame(FINDINGS), wh.frame(HIDDEN)
+    return read_found(standard)
 
 
 def score(defect: str, rules: set[str], planted: pl.DataFrame, found) -> dict[str, object]:
@@ -142,10 +161,4 @@ def test_no_rule_accuses_a_row_without_a_defect(table, defect):
 
 def test_every_quarantined_row_stands_on_a_planted_defect(planted, found, standard):
     """No rule that sets rows aside, named above or not, accuses a row that nothing was done to, or its twin."""
-    findings, _ = found
-    with Warehouse.open(standard.settings.warehouse) as wh:
-        rules = wh.frame("select distinct rule_id from quality.violations where action = 'quarantine'")
-    aside = findings.join(rules, on="rule_id", how="semi")
-    true_events = aside.join(planted, on=PLACE, how="semi").select("rule_id", "event")
-    strays = aside.join(true_events, on=["rule_id", "event"], how="anti")
-    assert strays.group_by("rule_id").len().sort("rule_id").to_dicts() == []
+    assert strays(standard, planted, found) == []
