@@ -195,6 +195,12 @@ def test_a_value_in_another_unit_than_printed_is_caught_by_its_range_or_its_cour
         23   | B2   | DBIL | 195   | umol/L | 0-6.84       | 2014-06-02 07:00 | R3
         30   | C1   | TBIL | 380   | umol/L | 0-23         | 2014-06-01 07:00 | R4
         31   | C2   | TBIL | 22.8  | umol/L | 0-23         | 2014-08-01 07:00 | R4
+        40   | D1   | TBIL | 28.0  | umol/L | 0-23         | 2014-06-01 07:00 | R5
+        41   | D1   | DBIL | 21.1  | umol/L | 0-6.84       | 2014-06-01 07:00 | R5
+        42   | D2   | TBIL | 376.6 | umol/L | 0-23         | 2014-06-03 07:00 | R5
+        43   | D2   | DBIL | 252.0 | umol/L | 0-6.84       | 2014-06-03 07:00 | R5
+        44   | D3   | TBIL | 25.5  | umol/L | 0-23         | 2014-06-05 07:00 | R5
+        45   | D3   | DBIL | 19.0  | umol/L | 0-6.84       | 2014-06-05 07:00 | R5
     """)) == [2, 12, 13]  # fmt: skip
 
 

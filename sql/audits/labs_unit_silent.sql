@@ -1,5 +1,6 @@
 -- Values in the conventional unit under the name of the other: the printed reference range is conventional, or two of
 -- the bilirubins of a tube fall by the factor between the units from the tube before, and rise by it to the tube after.
+-- A tube is not accused when it was the tube before that jumped: it only falls back.
 -- one row per violating result
 with jump as (
     select
@@ -49,9 +50,10 @@ printed as (
     where ref_text is not null
 ),
 
-bilirubins as (
+courses as (
     select
         results.*,
+        results.value / lag(results.value) over course as rise,
         lag(results.value) over course as value_before,
         lag(results.collected_at) over course as before_at,
         lead(results.value) over course as value_after,
@@ -60,6 +62,13 @@ bilirubins as (
     inner join rules.analyte_loinc as loincs on results.loinc = loincs.loinc
     where starts_with(loincs.analyte, 'bilirubin') and results.collected_at is not null
     window course as (partition by results.patient_id, results.loinc order by results.collected_at, results._row_id)
+),
+
+bilirubins as (
+    select
+        *,
+        lag(rise) over (partition by patient_id, loinc order by collected_at, _row_id) as rise_before
+    from courses
 ),
 
 fallen as (
@@ -76,6 +85,7 @@ fallen as (
         bilirubins.specimen_id is not null
         and date_diff('hour', bilirubins.before_at, bilirubins.collected_at) <= jump.hours
         and bilirubins.value_before / bilirubins.value between jump.factor / jump.spread and jump.factor * jump.spread
+        and coalesce(bilirubins.rise_before < jump.factor / jump.spread, true)
         and (
             coalesce(date_diff('hour', bilirubins.collected_at, bilirubins.after_at) > jump.hours, true)
             or bilirubins.value_after / bilirubins.value between jump.factor / jump.spread and jump.factor * jump.spread
