@@ -90,7 +90,7 @@ def _warehouse(settings: Settings) -> Iterator[Warehouse]:
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """A bar for the kind of file that is being read; the rest of its name may hold an identifier until it was read."""
-    with Progress(transient=True, console=console) as bars:
+    with Progress(transient=True, console=console, disable=not console.is_terminal) as bars:
         task = bars.add_task("refreshing", total=None)
 
         def tick(what: str, done: int, total: int) -> None:

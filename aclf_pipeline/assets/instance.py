@@ -11,7 +11,10 @@ from pathlib import Path
 
 import dagster as dg
 
-from aclf_pipeline.assets.build import build_definitions
+from aclf_pipeline.assets.build import definitions_of
+from aclf_pipeline.assets.house import House
+from aclf_pipeline.assets.preflight import unfit
+from aclf_pipeline.errors import UserError
 from aclf_pipeline.settings import Settings
 
 _CONFIG = Path(__file__).with_name("dagster.yaml")
@@ -28,8 +31,14 @@ def prepare_home(folder: Path) -> Path:
 def run_refresh(
     settings: Settings, progress: Callable[[str, int, int], None] | None = None
 ) -> dg.ExecuteInProcessResult:
-    """Run the job `refresh` here, recorded where the UI reads; failures are in the result, not raised."""
+    """Run the job `refresh` here, recorded where the UI reads; failures are in the result, not raised.
+
+    Raises UserError, before anything is written, with everything that must be right first and is not.
+    """
+    house = House.load(settings, progress)
+    if problems := unfit(house):
+        raise UserError(problems)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.from_config(str(prepare_home(settings.dagster_home))) as instance:
-        job = build_definitions(settings, progress).resolve_job_def("refresh")
+        job = definitions_of(house).resolve_job_def("refresh")
         return job.execute_in_process(instance=instance, raise_on_error=False, run_config=quiet)

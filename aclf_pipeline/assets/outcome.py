@@ -80,8 +80,16 @@ def _failures(result: dg.ExecuteInProcessResult) -> Iterator[tuple[str, str]]:
         elif error is None:
             reason = "no reason was recorded"
         else:
-            reason = error.message.strip().removeprefix(f"{error.cls_name}: ").split(f".{error.cls_name}: ", 1)[-1]
+            reason = _sentence(str(error.cls_name), error.message.strip())
         yield str(event.step_key), reason
+
+
+def _sentence(kind: str, message: str) -> str:
+    """What an error of ours says; of any other, its kind as well."""
+    where, found, words = message.partition(f"{kind}: ")
+    if not found:
+        return message
+    return words if where.startswith("aclf_pipeline.") else f"{kind}: {words}"
 
 
 def _release(result: dg.ExecuteInProcessResult) -> Path | None:

@@ -6,7 +6,6 @@ What does not belong here: judging data.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from aclf_pipeline.assets.house import House
 from aclf_pipeline.errors import UserError
 from aclf_pipeline.settings import Settings
 from aclf_pipeline.warehouse.batches import complete_batches
+from aclf_pipeline.warehouse.privacy import PseudonymKey
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,12 @@ def preflight(settings: Settings) -> list[Finding]:
     return [*read, *_key(settings), *_places(settings)]
 
 
+def unfit(house: House) -> list[str]:
+    """What of a loaded house makes a refresh impossible, in sentences."""
+    looked = [*_exports(house), *_key(house.settings), *_places(house.settings)]
+    return [finding.says for finding in looked if finding.state == "fail"]
+
+
 def _pages(house: House) -> Iterator[Finding]:
     protocol = house.protocol
     yield Finding(
@@ -53,7 +59,11 @@ def _pages(house: House) -> Iterator[Finding]:
 def _exports(house: House) -> Iterator[Finding]:
     folder = house.exports
     if not folder.is_dir():
-        yield Finding("fail", f"exports: '{folder}' is not a folder. Put batch folders there or set ACLF_EXPORTS_DIR.")
+        yield Finding(
+            "fail",
+            f"exports: '{folder}' is not a folder. Put batch folders there, or say where they are with --exports or"
+            " ACLF_EXPORTS_DIR.",
+        )
         return
     batches = complete_batches(house.source, folder)
     state: Literal["ok", "warn"] = "ok" if batches else "warn"
@@ -64,8 +74,13 @@ def _key(settings: Settings) -> Iterator[Finding]:
     path = settings.key_file
     if not path.exists():
         yield Finding("ok", f"pseudonym key: none yet, the first refresh creates {path} with mode 0600")
-    elif stat.S_IMODE(path.stat().st_mode) & 0o077:
-        yield Finding("fail", f"pseudonym key: others can read {path}. Run: chmod 600 {path}")
+        return
+    try:
+        PseudonymKey.load(path)
+    except UserError as error:
+        yield Finding("fail", str(error))
+    except OSError as error:
+        yield Finding("fail", f"pseudonym key: '{path}' cannot be read by this user ({error.strerror})")
     else:
         yield Finding("ok", f"pseudonym key: {path}, readable by its owner only")
 
