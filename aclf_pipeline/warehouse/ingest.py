@@ -90,7 +90,7 @@ def ingest(
     found = discover(source, exports)
     with wh.transaction():
         _prepare(wh, source)
-    door = _Door(wh, source, Path(exports), Privacy(source, key, _known_records(wh, source)), clock, progress)
+    door = _Door(wh, source, Path(exports), Privacy(source, key, _known_pseudonyms(wh, source)), clock, progress)
     door.expect(batch for batch in found.batches if batch.is_complete)
     results = [door.unreadable(name) for name in found.unreadable]
     held_by: str | None = None
@@ -118,14 +118,14 @@ def _prepare(wh: Warehouse, source: Source) -> None:
                 wh.execute(f"alter table {table} add column {quoted(name)} varchar")
 
 
-def _known_records(wh: Warehouse, source: Source) -> set[str]:
-    """Pseudonyms of record numbers that came with earlier batches."""
-    known: set[str] = set()
+def _known_pseudonyms(wh: Warehouse, source: Source) -> dict[str, set[str]]:
+    """Pseudonyms that came with earlier batches, by identifier: record numbers and patients' names."""
+    known: dict[str, set[str]] = {"record_number": set(), "name": set()}
     for form_id, form in source.files.items():
+        table = quoted(source.raw_table(form_id))
         for column in form.columns:
-            if column.as_ == "record_number":
-                table = quoted(source.raw_table(form_id))
-                known |= {r for (r,) in wh.rows(f"select distinct {quoted(column.name)} from {table}") if r}
+            if column.as_ in known:
+                known[column.as_] |= {r for (r,) in wh.rows(f"select distinct {quoted(column.name)} from {table}") if r}
     return known
 
 

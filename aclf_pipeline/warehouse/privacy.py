@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -49,9 +49,11 @@ class Protected:
 class Privacy:
     """Applies the privacy classes of a source. Keeps names in memory, for redaction, as long as it lives."""
 
-    def __init__(self, source: Source, key: PseudonymKey, known_records: set[str] | None = None) -> None:
+    def __init__(self, source: Source, key: PseudonymKey, known: Mapping[str, set[str]] | None = None) -> None:
+        """`known` holds the pseudonyms of earlier deliveries, by identifier."""
+        known = known or {}
         self._source, self._key = source, key
-        self._known = Known(records=set(known_records or ()))
+        self._known = Known(records=set(known.get("record_number", ())), hashed_names=frozenset(known.get("name", ())))
 
     def is_sound_key(self, layout: Layout) -> Callable[[list[str]], bool]:
         """A test of a record's fields: every record number in it is blank or of the right form."""

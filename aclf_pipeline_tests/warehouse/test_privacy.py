@@ -14,12 +14,12 @@ from aclf_pipeline.warehouse.findings import RefusedError
 from aclf_pipeline.warehouse.headers import match_header
 from aclf_pipeline.warehouse.privacy import (
     Privacy,
-    PseudonymKey,
     birth_month,
     check_character,
     national_id_facts,
     normalise,
 )
+from aclf_pipeline.warehouse.pseudonyms import PseudonymKey
 from aclf_pipeline.warehouse.redaction import Known, Redactor
 from aclf_pipeline_tests.warehouse.delivery import KEY, LAB_HEADER, PAGE_HEADER, toy_source
 
@@ -239,3 +239,36 @@ class TestRedaction:
         protected = protect(source, LAB_HEADER, rows, "检验.csv")
         assert protected.frame["备注"].to_list() == ["[姓名] [电话]", "见[姓名]", "溶血"]
         assert protected.redactions == [(0, "备注", "1 name, 1 telephone"), (1, "备注", "1 name")]
+
+
+@pytest.mark.parametrize(
+    ("text", "became"),
+    [
+        ("电话13900001111。", "电话[电话]。"),
+        ("电话+8613900001111。", "电话[电话]。"),
+        ("电话 86 139-0000-1111", "电话 [电话]"),
+        ("电话139 0000 1111转", "电话[电话]转"),
+        ("电话１３９００００１１１１", "电话[电话]"),
+        ("座机020-85250000", "座机[电话]"),
+        ("座机(020)85250000", "座机[电话]"),
+        ("证号990101197104120537", "证号[身份证号]"),
+        ("证号990101 1971 0412 053X", "证号[身份证号]"),
+        ("病案号0412873", "病案号[病案号]"),
+        ("病案号412873", "病案号[病案号]"),
+        ("病案号０４１２８７３", "病案号[病案号]"),
+        ("张伟明诉乏力", "[姓名]诉乏力"),
+        ("张 伟明诉乏力", "[姓名]诉乏力"),
+        ("李小红之子签字", "[姓名]之子签字"),
+        ("总胆红素 442.5 μmol/L，PT 25.3 s", None),
+        ("2014-03-05 08:12 复查，血小板 1250000", None),
+        ("标本 140305001966", None),
+    ],
+)
+def test_identifiers_are_found_however_they_are_written(text, became):
+    """One name is of this delivery, the other came with an earlier one, of which only the pseudonym is left."""
+    known = Known(
+        records={KEY.pseudonym("record_number", "0412873")}, hashed_names=frozenset({KEY.pseudonym("name", "李小红")})
+    )
+    known.add_names(["张伟明"], is_patient=True)
+    found = Redactor(known, KEY).redact([text])
+    assert (found[text].text if text in found else None) == became
