@@ -110,7 +110,7 @@ def _print(frame: pl.DataFrame, title: str) -> None:
 
 @app.command()
 def demo(
-    persons: Annotated[int, typer.Option(min=40, help="Persons in the simulated hospital")] = 2500,
+    persons: Annotated[int, typer.Option(min=40, help="Persons in the simulated hospital")] = 1800,
     seed: Annotated[int, typer.Option(help="Seed of the simulation")] = 1,
     profile: Annotated[str, typer.Option(help="clean, standard or broken:<defect>")] = "standard",
     home: Home = None,
