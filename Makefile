@@ -44,8 +44,8 @@ format: $(STAMP)  ## put the code in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/sqlfluff fix --processes 2 sql
 
-ui: $(STAMP)  ## Dagster's pages and the reports, on loopback
-	$(BIN)/aclf ui
+ui: $(STAMP)  ## Dagster's pages and the reports of the demo (or of ACLF_HOME), on loopback
+	ACLF_HOME=$${ACLF_HOME:-data/demo} $(BIN)/aclf ui
 
 lock:  ## resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml build-requirements.in --extra dev --universal --python-version 3.11 \

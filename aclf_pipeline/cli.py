@@ -117,12 +117,11 @@ def demo(
 ) -> None:
     """Simulate a hospital that never existed and refresh everything from its exports. SYNTHETIC DATA."""
     settings = _settings(home=home or Path(os.environ.get("ACLF_HOME", "data/demo")), study="nct07198854", source="his")
-    bundle = settings.root / "simulated"
-    if not (bundle / "SIMULATED.txt").is_file():
-        simulate(bundle, persons=persons, seed=seed, profile=profile)
+    if not (settings.root / "SIMULATED.txt").is_file():
+        simulate(settings.root, persons=persons, seed=seed, profile=profile)
     else:
-        console.print(f"simulated bundle is there already: {bundle}", markup=False, soft_wrap=True)
-    refresh(home=settings.root, study="nct07198854", source="his", exports=bundle / "exports" / "his")
+        console.print(f"the simulated hospital is there already: {settings.root}", markup=False, soft_wrap=True)
+    refresh(home=settings.root, study="nct07198854", source="his", exports=settings.root / "exports" / "his")
 
 
 @app.command()
