@@ -22,12 +22,17 @@ from aclf_pipeline.warehouse.ledger import finish_refresh
 EXPECTATIONS = "quality.expectations"
 _POPULATIONS = f"select * from {EXPECTATIONS}"
 _SAMPLE = """
-    select v.rule_id, v.patient_id as patient, v.observed, f.path as file, row_line(v._row_id) as line,
-        case when row_sheet(v._row_id) > 0 then f.sheets[row_sheet(v._row_id)] end as sheet
-    from quality.violations as v
-    left join quality.files as f on f.file_id = row_file(v._row_id)
-    qualify row_number() over (partition by v.rule_id order by v._row_id, v.observed) <= 25
-    order by v.rule_id, v._row_id
+    with places as (
+        select distinct v.rule_id, v.patient_id as patient, v.observed, f.file_id, f.path as file,
+            row_line(v._row_id) as line,
+            case when row_sheet(v._row_id) > 0 then f.sheets[row_sheet(v._row_id)] end as sheet
+        from quality.violations as v
+        left join quality.files as f on f.file_id = row_file(v._row_id)
+    )
+    select rule_id, patient, observed, file, line, sheet
+    from places
+    qualify row_number() over (partition by rule_id order by file_id, sheet, line, observed) <= 25
+    order by rule_id, file_id, sheet, line, observed
 """
 _BY_FILE = """
     select v.rule_id, f.path as file, count(*) as rows
