@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aclf_pipeline.assets.outcome import describe_outcome
-from aclf_pipeline.cli import app
+from aclf_pipeline.cli import app, console
 from aclf_pipeline.errors import UserError
 from aclf_pipeline.settings import PACKAGE, Settings
 from aclf_pipeline.warehouse.connection import Warehouse
@@ -28,7 +28,7 @@ class Terminal:
         self._patch = monkeypatch
         for name in ("HOME", "EXPORTS_DIR", "STUDY", "SOURCE", "PROTOCOL", "SQL", "AS_OF", "REPORTS_URL"):
             monkeypatch.delenv(f"ACLF_{name}", raising=False)
-        monkeypatch.setenv("COLUMNS", "300")
+        monkeypatch.setattr(console, "width", 300)
 
     def __call__(self, *words: str, **environment: object):
         for name, value in environment.items():

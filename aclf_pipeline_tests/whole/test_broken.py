@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.ingest import BATCHES_ACCEPTED, ingest_asset
 from aclf_pipeline.assets.instance import run_refresh
-from aclf_pipeline.cli import app
+from aclf_pipeline.cli import app, console
 from aclf_pipeline.settings import Settings
 from aclf_pipeline.simulate import write_bundle
 from aclf_pipeline.warehouse.connection import Warehouse, quoted
@@ -71,7 +71,9 @@ class Hospital:
         return dict(self.rows("select batch, state from quality.batches"))
 
     def aclf(self, monkeypatch, *words: str, **environment: str):
-        given = {"ACLF_HOME": str(self.settings.root), "ACLF_EXPORTS_DIR": str(self.settings.exports), "COLUMNS": "400"}
+        # the console read its width when it was imported, in another test perhaps
+        monkeypatch.setattr(console, "width", 400)
+        given = {"ACLF_HOME": str(self.settings.root), "ACLF_EXPORTS_DIR": str(self.settings.exports)}
         for name, value in {**given, **environment}.items():
             monkeypatch.setenv(name, value)
         return CliRunner().invoke(app, list(words))
