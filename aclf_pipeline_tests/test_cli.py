@@ -28,6 +28,8 @@ class Terminal:
         self._patch = monkeypatch
         for name in ("HOME", "EXPORTS_DIR", "STUDY", "SOURCE", "PROTOCOL", "SQL", "AS_OF", "REPORTS_URL"):
             monkeypatch.delenv(f"ACLF_{name}", raising=False)
+        monkeypatch.setenv("COLUMNS", "300")
+        # our console read its width when it was imported, in another test perhaps
         monkeypatch.setattr(console, "width", 300)
 
     def __call__(self, *words: str, **environment: object):
