@@ -220,7 +220,7 @@ def violations(
 
 def _judged(wh: Warehouse, rule: str) -> str:
     """A rule the last refreshes judged; an unknown one is not mistaken for one that nothing broke."""
-    from aclf_pipeline.warehouse.sources import did_you_mean
+    from aclf_pipeline.protocol.errors import did_you_mean
 
     known = {name for (name,) in wh.rows("select distinct rule_id from quality.checks")}
     if rule not in known:

@@ -1,16 +1,14 @@
-"""One caster between our values and Dagster's metadata, and the entries every table asset carries.
+"""Tables and schemas as Dagster's metadata, and the entries every table asset carries.
 
-Dagster refuses numpy scalars and dates, and shows keys in alphabetical order: keys that must come first are numbered.
+Dagster refuses numpy scalars and dates in a table, so its cells are text; it shows keys in alphabetical order, so keys
+that must come first are numbered.
 
 What does not belong here: deciding what is worth showing for a particular asset.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -33,22 +31,9 @@ def key(table: str) -> dg.AssetKey:
     return dg.AssetKey(table.split(".", 1))
 
 
-def plain(value: Any) -> Any:
-    """A value Dagster's metadata takes: numpy scalars unpacked, dates as text, NaN as text."""
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, date | datetime | Path):
-        return str(value)
-    if hasattr(value, "item"):
-        return plain(value.item())
-    return str(value)
-
-
 def table(records: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> dg.TableMetadataValue:
     """Records as a table of text cells, with the given columns in this order."""
-    rows = [dg.TableRecord({c: "" if r.get(c) is None else str(plain(r[c])) for c in columns}) for r in records]
+    rows = [dg.TableRecord({c: "" if r.get(c) is None else str(r[c]) for c in columns}) for r in records]
     schema = dg.TableSchema(columns=[dg.TableColumn(name=c, type="string") for c in columns])
     return dg.MetadataValue.table(records=rows, schema=schema)
 

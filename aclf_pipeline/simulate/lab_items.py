@@ -146,10 +146,3 @@ UNIT_SPELLINGS: dict[str, tuple[str, ...]] = {
     "U/L": ("U/L", "IU/L"),
     "mIU/L": ("mIU/L", "uIU/mL"),
 }
-
-
-def printed_code(item: Item, at: int) -> str:
-    """Code as printed on a day: ascitic fluid uses the codes of blood, procalcitonin once that of plateletcrit."""
-    if item.code == "PROCT" and at < SAME_CODE_UNTIL:
-        return "PCT"
-    return item.code.removeprefix("F:")

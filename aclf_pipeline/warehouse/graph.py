@@ -19,11 +19,12 @@ import polars as pl
 
 from aclf_pipeline.contracts import KINDS, Contract, empty_frame, promises
 from aclf_pipeline.errors import UserError
+from aclf_pipeline.protocol.errors import did_you_mean
 from aclf_pipeline.warehouse.connection import Warehouse, WarehouseError, quoted
 from aclf_pipeline.warehouse.ledger_tables import LEDGER_TABLES
 from aclf_pipeline.warehouse.lineage import Lineage, Node, output_columns, parse, tables_in
 from aclf_pipeline.warehouse.rules_tables import RULES_COLUMNS
-from aclf_pipeline.warehouse.sources import Source, did_you_mean, load_source
+from aclf_pipeline.warehouse.sources import Source, load_source
 
 READS = {
     "staging": {"raw", "mapping", "rules", "quality", "staging"},

@@ -8,7 +8,6 @@ What does not belong here: reading the delivered files (ingest) and what their c
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections import Counter
@@ -23,6 +22,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from aclf_pipeline.errors import UserError
+from aclf_pipeline.protocol.errors import did_you_mean
 
 PRIVACY_CLASSES = ("K", "D", "Q", "F", "A", "-")
 PREFIXES = {"record_number": "R", "national_id": "N", "name": "M"}
@@ -263,12 +263,6 @@ def _cross_checks(source: Source, folder: str) -> Iterable[str]:
     for key, form in source.files.items():
         if kinds[form.kind] > 1 and not form.form_has:
             yield f"files.{key}: {kinds[form.kind]} forms are of kind '{form.kind}'; each must say form_has"
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence: ` Did you mean 'x'?`, or nothing when no known word resembles `word`."""
-    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
-    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def _sentence(problem: Any, data: Any) -> str:
