@@ -9,12 +9,13 @@ What does not belong here: contracts, queries, rows, clocks, and anything that e
 from __future__ import annotations
 
 from aclf_pipeline.protocol.errors import ProtocolError
-from aclf_pipeline.protocol.models import Analyte, Code, Definition, Rule, Waiver
+from aclf_pipeline.protocol.models import Adjudication, Analyte, Code, Definition, Question, Rule, Waiver
 from aclf_pipeline.protocol.proofread import proofread
 from aclf_pipeline.protocol.reader import Protocol, load_protocol
 from aclf_pipeline.protocol.study import Analysis, Baseline, Covariate, Criterion, Endpoint, Parameter, Study
 
 __all__ = [
+    "Adjudication",
     "Analysis",
     "Analyte",
     "Baseline",
@@ -26,6 +27,7 @@ __all__ = [
     "Parameter",
     "Protocol",
     "ProtocolError",
+    "Question",
     "Rule",
     "Study",
     "Waiver",

@@ -26,3 +26,9 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     options = sorted(set(known))
     near = difflib.get_close_matches(str(word), options, n=1, cutoff=0.6)
     return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def none_of(word: object, choices: Iterable[str]) -> str:
+    """The end of a sentence about a word that is not among a few: `which is none of a, b. Did you mean 'a'?`"""
+    options = list(choices)
+    return f"which is none of {', '.join(options)}.{did_you_mean(word, options)}"

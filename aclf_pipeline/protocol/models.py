@@ -1,4 +1,5 @@
-"""The stanzas of the shared pages, typed and frozen: analytes, definitions, rules, waivers, codelists.
+"""The stanzas of the shared pages, typed and frozen: analytes, definitions, rules, waivers, codelists, and what is
+asked of a person and decided (questions, adjudications).
 
 What does not belong here: the stanzas of a study (study.py), reading files (pages.py), checks across stanzas
 (reader.py) and checks against contracts (proofread.py).
@@ -15,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
-from aclf_pipeline.protocol.errors import did_you_mean
+from aclf_pipeline.protocol.errors import did_you_mean, none_of
 from aclf_pipeline.protocol.units import USUAL, is_ucum
 
 V = TypeVar("V")
@@ -45,7 +46,7 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Unit = Annotated[str, BeforeValidator(_unit_text), AfterValidator(_known_unit)]
 Loinc = Annotated[str, Field(pattern=r"^\d{1,7}-\d$")]
 Scalar = bool | int | float | str | date
-Action = Literal["block", "quarantine", "flag"]
+Action = Literal["block", "quarantine", "flag", "repair", "adjudicate"]
 Frozen = Annotated[Mapping[str, V], AfterValidator(MappingProxyType), PlainSerializer(dict)]
 
 
@@ -104,7 +105,11 @@ class Definition(Stanza):
 
 
 class Rule(Stanza):
-    """One quality rule. With `holds` it is a flat boolean over promised columns; without, an audit of the same id."""
+    """One quality rule. With `holds` it is a flat boolean over promised columns; without, an audit of the same id.
+
+    A rule that repairs or adjudicates is always an audit. One that adjudicates names the `question` its rows are
+    evidence of, and in `quarantine_when` the choices under which they are set aside.
+    """
 
     id: Identifier
     table: str
@@ -116,6 +121,19 @@ class Rule(Stanza):
     because: Says
     fix: Says
     sources: tuple[str, ...] | None = None
+    question: Identifier | None = None
+    quarantine_when: tuple[Identifier, ...] = ()
+
+    @model_validator(mode="after")
+    def _sane(self) -> Rule:
+        if self.action == "adjudicate" and self.question is None:
+            raise ValueError("adjudicates and names no 'question' of questions.yaml")
+        if self.action != "adjudicate" and (self.question is not None or self.quarantine_when):
+            word = "question" if self.question is not None else "quarantine_when"
+            raise ValueError(f"has '{word}' with action {self.action}; only a rule that adjudicates has it")
+        if self.action in ("repair", "adjudicate") and self.holds is not None:
+            raise ValueError(f"has 'holds' with action {self.action}, which asks for an audit sql/audits/{self.id}.sql")
+        return self
 
     @property
     def fingerprint(self) -> str:
@@ -124,7 +142,9 @@ class Rule(Stanza):
 
     def fingerprint_with(self, audit_sql: str | None) -> str:
         """The fingerprint with the text of the rule's audit taken in."""
-        asked = [self.id, self.table, self.holds or audit_sql, self.action]
+        asked: list[object] = [self.id, self.table, self.holds or audit_sql, self.action]
+        if self.question is not None:
+            asked += [self.question, sorted(self.quarantine_when)]
         return hashlib.sha256(json.dumps(asked, ensure_ascii=False).encode()).hexdigest()[:12]
 
     def applies_to(self, source: str) -> bool:
@@ -146,6 +166,48 @@ class Waiver(Stanza):
     def valid_on(self, day: date) -> bool:
         """Whether the waiver still holds on a day, the last day included."""
         return day <= self.expires
+
+
+class Question(Stanza):
+    """What the data cannot settle and a person must. Until somebody decides, the `default` holds.
+
+    `choices` maps each possible decision to what follows from it.
+    """
+
+    id: Identifier
+    asks: Says
+    choices: Frozen[Says]
+    default: Identifier
+    because: Says
+
+    @model_validator(mode="after")
+    def _sane(self) -> Question:
+        if len(self.choices) < 2:
+            raise ValueError("leaves no choice; a question has at least two")
+        if self.default not in self.choices:
+            raise ValueError(f"has default '{self.default}', {none_of(self.default, self.choices)}")
+        return self
+
+
+class Adjudication(Stanza):
+    """A signed decision about one case: one question about one patient, on the evidence that was seen.
+
+    `patient` is a pseudonym. `evidence` is the digest of the evidence as the worklist shows it; when the evidence has
+    changed since, the decision no longer holds.
+    """
+
+    question: Identifier
+    patient: Says
+    evidence: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
+    decision: Identifier
+    reason: Says
+    by: Says
+    on: date
+
+    @property
+    def case(self) -> tuple[str, str]:
+        """Question and patient: what is decided."""
+        return self.question, self.patient
 
 
 class Code(Stanza):

@@ -76,7 +76,7 @@ def stanzas_by_name(page: str, data: Any, kind: type[S], problems: list[str], *,
 
 
 def stanzas_in_order(page: str, data: Any, kind: type[S], problems: list[str]) -> list[S]:
-    """A page or section that lists stanzas, each with its `id` (or, in waivers, the `rule` it waives)."""
+    """A page or section that lists stanzas, each named by its `id`, or the `rule` it waives, or the `question`."""
     if data is None:
         return []
     if not isinstance(data, list):
@@ -84,7 +84,8 @@ def stanzas_in_order(page: str, data: Any, kind: type[S], problems: list[str]) -
         return []
     found = []
     for number, body in enumerate(data, start=1):
-        name = body.get("id") or body.get("rule") if isinstance(body, dict) else None
+        named = body if isinstance(body, dict) else {}
+        name = named.get("id") or named.get("rule") or named.get("question")
         stanza = _stanza(f"{page}: '{name}'" if name else f"{page}: stanza {number}", body, kind, problems, {})
         if stanza is not None:
             found.append(stanza)
@@ -159,6 +160,7 @@ _EXAMPLES = {
     "loinc": "a LOINC code, as in 1975-2",
     "category": "conformance, completeness or plausibility, with a part after '/', as in plausibility/temporal",
     "id": "an id: lower-case letters, digits and underscores",
+    "evidence": "the digest of the worklist: eight characters, 0 to 9 and a to f",
 }
 
 

@@ -28,8 +28,9 @@ _PARTS = (
 def proofread(protocol: Protocol, promised: Mapping[str, Sequence[str]], audits: AbstractSet[str]) -> None:
     """Hold the pages against the promised columns of each table and the audits there are files for.
 
-    `promised` maps a table (a kind, or `candidates`, `cohort`) to its columns; conditions on a table of the marts that
-    is not in it are only checked for their form. Raises `ProtocolError` with all problems.
+    `audits` are the ids of the rules that have a file. `promised` maps a table (a kind, or `candidates`, `cohort`) to
+    its columns; conditions on a table of the marts that is not in it are only checked for their form. Raises
+    `ProtocolError` with all problems.
     """
     problems = [*_rules(protocol, promised, audits), *_waivers(protocol, promised), *_study(protocol, promised)]
     if problems:
@@ -45,10 +46,11 @@ def _rules(protocol: Protocol, promised: Mapping[str, Sequence[str]], audits: Ab
         elif rule.holds is not None:
             yield from check_condition(where, rule.holds, rule.table, promised[rule.table])
         if rule.holds is None and rule.id not in audits:
-            yield (
-                f"{where} has no 'holds' and no audit sql/audits/{rule.id}.sql; write one of the two."
-                f"{did_you_mean(rule.id, audits - protocol.rules.keys())}"
-            )
+            near = did_you_mean(rule.id, audits - protocol.rules.keys())
+            if rule.action in ("repair", "adjudicate"):
+                yield f"{where} has action {rule.action} and no audit sql/audits/{rule.id}.sql; write it.{near}"
+            else:
+                yield f"{where} has no 'holds' and no audit sql/audits/{rule.id}.sql; write one of the two.{near}"
         if rule.holds is not None and rule.id in audits:
             yield f"{where} has both 'holds' and an audit sql/audits/{rule.id}.sql; keep one of the two"
     for audit in sorted(audits - protocol.rules.keys()):

@@ -10,15 +10,30 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from aclf_pipeline.protocol.digest import digest_of
-from aclf_pipeline.protocol.errors import ProtocolError, did_you_mean
-from aclf_pipeline.protocol.models import Analyte, Code, Definition, Frozen, Rule, Stanza, Waiver
+from aclf_pipeline.protocol.errors import ProtocolError, did_you_mean, none_of
+from aclf_pipeline.protocol.models import (
+    Adjudication,
+    Analyte,
+    Code,
+    Definition,
+    Frozen,
+    Question,
+    Rule,
+    Stanza,
+    Waiver,
+)
 from aclf_pipeline.protocol.pages import one_stanza, read_codelist, read_yaml, stanzas_by_name, stanzas_in_order
 from aclf_pipeline.protocol.study import Analysis, Baseline, Covariate, Endpoint, Parameter, Study
 
 S = TypeVar("S", bound=Stanza)
+
+SHARED_PAGES = (
+    "analytes.yaml", "definitions.yaml", "rules.yaml", "waivers.yaml", "questions.yaml", "adjudications.yaml",
+)  # fmt: skip
+"""The pages every study reads."""
 
 
 class Protocol(BaseModel):
@@ -30,6 +45,8 @@ class Protocol(BaseModel):
     definitions: Frozen[Definition]
     rules: Frozen[Rule]
     waivers: tuple[Waiver, ...]
+    questions: Frozen[Question] = Field(default_factory=dict)
+    adjudications: tuple[Adjudication, ...] = ()
     codelists: Frozen[tuple[Code, ...]]
     study: Study
     analysis: tuple[Analysis, ...]
@@ -51,7 +68,7 @@ def load_protocol(folder: Path, study: str) -> Protocol:
         raise ProtocolError([f"study '{study}' has no folder under studies/.{_or_one_of(study, known)}"])
     problems: list[str] = []
     raw: dict[str, Any] = {}
-    for page in ("analytes.yaml", "definitions.yaml", "rules.yaml", "waivers.yaml"):
+    for page in SHARED_PAGES:
         raw[page] = read_yaml(folder, page, problems)
     study_page, plan_page = f"studies/{study}/study.yaml", f"studies/{study}/analysis.yaml"
     raw[study_page], raw[plan_page] = read_yaml(folder, study_page, problems), read_yaml(folder, plan_page, problems)
@@ -64,13 +81,20 @@ def load_protocol(folder: Path, study: str) -> Protocol:
     definitions = stanzas_by_name("definitions.yaml", raw["definitions.yaml"], Definition, problems)
     rules = stanzas_in_order("rules.yaml", raw["rules.yaml"], Rule, problems)
     waivers = stanzas_in_order("waivers.yaml", raw["waivers.yaml"], Waiver, problems)
+    questions = stanzas_in_order("questions.yaml", raw["questions.yaml"], Question, problems)
+    decisions = stanzas_in_order("adjudications.yaml", raw["adjudications.yaml"], Adjudication, problems)
     codelists = {path.stem: tuple(read_codelist(path, problems)) for path in sorted(folder.glob("codelists/*.csv"))}
     the_study = _study(study_page, raw[study_page], problems)
     plan = stanzas_in_order(plan_page, raw[plan_page], Analysis, problems)
 
     problems += _shared_loinc(analytes.values())
     problems += _twice("rules.yaml", [rule.id for rule in rules])
+    problems += _twice("questions.yaml", [question.id for question in questions])
     problems += _twice(plan_page, [stanza.id for stanza in plan])
+    if raw["questions.yaml"] is not None:
+        asked = {str(body.get("id")): None for body in _dicts(raw["questions.yaml"])}
+        problems += _asked_questions(rules, decisions, {**asked, **{question.id: question for question in questions}})
+    problems += _decided_twice(decisions)
     if raw["rules.yaml"] is not None:
         problems += _waived_rules(waivers, [str(body.get("id")) for body in _dicts(raw["rules.yaml"])])
     if the_study is not None:
@@ -85,6 +109,8 @@ def load_protocol(folder: Path, study: str) -> Protocol:
         definitions=definitions,
         rules={rule.id: rule for rule in rules},
         waivers=tuple(waivers),
+        questions={question.id: question for question in questions},
+        adjudications=tuple(decisions),
         codelists=codelists,
         study=the_study,
         analysis=tuple(plan),
@@ -159,6 +185,36 @@ def _waived_rules(waivers: Iterable[Waiver], rules: Iterable[str]) -> list[str]:
         for waiver in waivers
         if waiver.rule not in known
     ]
+
+
+def _asked_questions(
+    rules: Iterable[Rule], decisions: Iterable[Adjudication], questions: Mapping[str, Question | None]
+) -> Iterable[str]:
+    """Rules and decisions must name a question of the page and choices of that question; a faulty one is None."""
+    asked = [(f"rules.yaml: '{r.id}'", r.question, "sets rows aside when", r.quarantine_when) for r in rules]
+    asked += [
+        (f"adjudications.yaml: '{d.question}' of patient '{d.patient}'", d.question, "decides", (d.decision,))
+        for d in decisions
+    ]
+    for where, name, does, choices in asked:
+        if name is None:
+            continue
+        if name not in questions:
+            yield f"{where} names question '{name}', which questions.yaml does not have.{did_you_mean(name, questions)}"
+        elif (question := questions[name]) is not None:
+            for choice in choices:
+                if choice not in question.choices:
+                    yield f"{where} {does} '{choice}', {none_of(choice, question.choices)}"
+
+
+def _decided_twice(decisions: Iterable[Adjudication]) -> Iterable[str]:
+    """One decision per case and evidence; a later one on other evidence may stand beside it."""
+    for (question, patient, evidence), n in Counter((*d.case, d.evidence) for d in decisions).items():
+        if n > 1:
+            yield (
+                f"adjudications.yaml: '{question}' of patient '{patient}' is decided {n} times on evidence"
+                f" '{evidence}'; keep one"
+            )
 
 
 def _study_names(page: str, folder: str, study: Study) -> list[str]:

@@ -84,8 +84,8 @@ MISPRINTS = {
     ),
     "action that is none": (
         RULES, "action: quarantine", "action: quarantined",
-        "rules.yaml: 'patients_everything_parsed' has action 'quarantined', which is none of block, quarantine, flag. "
-        "Did you mean 'quarantine'?",
+        "rules.yaml: 'patients_everything_parsed' has action 'quarantined', which is none of block, quarantine, flag, "
+        "repair, adjudicate. Did you mean 'quarantine'?",
     ),
     "category that is none": (
         RULES, "category: conformance/value", "category: validity",

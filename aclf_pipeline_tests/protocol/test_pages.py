@@ -153,6 +153,14 @@ def test_the_digest_changes_with_every_page(page: str, protocol, pages: Path) ->
         changed = text + "his,another,Another,exact\n"
     elif page == "waivers.yaml":
         changed = "- {rule: labs_unit_known, reason: r, owner: o, approver: a, expires: 2026-12-31, at_most: 3}\n"
+    elif page == "questions.yaml":
+        changed = "- {id: q, asks: a, choices: {yes: y, no: n}, default: no, because: b}\n"
+    elif page == "adjudications.yaml":
+        (pages / "questions.yaml").write_text(
+            "- {id: q, asks: a, choices: {yes: y, no: n}, default: no, because: b}\n", "utf-8"
+        )
+        protocol = load_protocol(pages, STUDY)
+        changed = "- {question: q, patient: R1, evidence: 04c1e9aa, decision: no, reason: r, by: b, on: 2026-12-31}\n"
     else:
         changed = text.replace("says: ", "says: Now ", 1)
     (pages / page).write_text(changed, "utf-8")
@@ -178,6 +186,21 @@ def test_a_fingerprint_follows_what_a_rule_asks_and_does() -> None:
     assert rule.model_copy(update={"action": "block"}).fingerprint != rule.fingerprint
     audit = rule.model_copy(update={"holds": None})
     assert audit.fingerprint_with("select 1") != audit.fingerprint_with("select 0") != audit.fingerprint
+
+
+def test_a_fingerprint_follows_the_question_and_when_rows_are_set_aside() -> None:
+    rule = Rule(
+        id="two_dates", table="deaths", says="s", category="plausibility/temporal", action="adjudicate",
+        question="which_date", quarantine_when=("neither", "later"), because="b", fix="f",
+    )  # fmt: skip
+    assert rule.model_copy(update={"quarantine_when": ("later", "neither")}).fingerprint == rule.fingerprint
+    assert rule.model_copy(update={"quarantine_when": ("later",)}).fingerprint != rule.fingerprint
+    assert rule.model_copy(update={"question": "which_day"}).fingerprint != rule.fingerprint
+
+
+def test_every_question_is_asked_by_a_rule(protocol) -> None:
+    """A question no rule raises can have no case."""
+    assert set(protocol.questions) - {rule.question for rule in protocol.rules.values()} == set()
 
 
 def test_a_waiver_holds_through_its_last_day() -> None:
