@@ -6,21 +6,22 @@ What does not belong here: work. A command reads settings, calls one function of
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import polars as pl
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from aclf_pipeline.bench.cli import app as bench
+from aclf_pipeline.console import console, plain_errors, refuse
 from aclf_pipeline.errors import UserError
 from aclf_pipeline.settings import Settings
 
@@ -34,9 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-# Text of the hospital may look like markup or an emoji's name; it is shown as it was delivered.
-console = Console(emoji=False)
-errors = Console(emoji=False, stderr=True)
+app.add_typer(bench)
 
 Home = Annotated[Path | None, typer.Option(help="Folder for everything the pipeline writes [ACLF_HOME, default: data]")]
 Study = Annotated[str | None, typer.Option(help="Study, a folder of protocol/studies [ACLF_STUDY]")]
@@ -50,27 +49,12 @@ def _settings(**given: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        _refuse(
+        refuse(
             [
                 f"settings: ACLF_{'_'.join(map(str, e['loc'])).upper()} is '{e['input']}': {e['msg']}"
                 for e in error.errors()
             ]
         )
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """A user's mistake ends in a sentence and exit code 2, never in a traceback."""
-    try:
-        yield
-    except UserError as error:
-        _refuse(error.problems)
-
-
-def _refuse(problems: Sequence[str]) -> NoReturn:
-    for problem in problems:
-        errors.print(f"[red]✗[/red] {escape(problem)}", highlight=False, soft_wrap=True)
-    raise typer.Exit(2) from None
 
 
 @contextmanager
@@ -134,7 +118,7 @@ def simulate(
     """Write the exports of a hospital that never existed, with the truth beside them."""
     from aclf_pipeline.simulate import write_bundle
 
-    with _plain_errors():
+    with plain_errors():
         _can_simulate(root, profile)
     with console.status(f"simulating {persons} persons, seed {seed}, profile {profile}"):
         summary = write_bundle(root, n_persons=persons, seed=seed, profile=profile)
@@ -167,7 +151,7 @@ def refresh(
     settings = _settings(
         study=study, source=source, home=home, exports_dir=exports, as_of=as_of.date() if as_of else None
     )
-    with _plain_errors():
+    with plain_errors():
         with _progress() as tick:
             result = run_refresh(settings, tick)
         outcome = describe_outcome(settings, result)
@@ -192,7 +176,7 @@ def trace(
     from aclf_pipeline.warehouse.trace import trace as follow
 
     settings = _settings(study=study, source=source, home=home)
-    with _plain_errors(), _warehouse(settings) as wh:
+    with plain_errors(), _warehouse(settings) as wh:
         for line in render(follow(wh, patient, variable)):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -209,7 +193,7 @@ def violations(
     from aclf_pipeline.warehouse.ledger import violation_counts, violation_rows
 
     settings = _settings(study=study, source=source, home=home)
-    with _plain_errors(), _warehouse(settings) as wh:
+    with plain_errors(), _warehouse(settings) as wh:
         found = violation_counts(wh) if rule is None else violation_rows(wh, _judged(wh, rule), limit)
     what = f"rule '{rule}'" if rule else "any rule"
     if found.height:
@@ -239,7 +223,7 @@ def ui(
     from aclf_pipeline.assets.serve import serve
 
     settings = _settings(study=study, source=source, home=home)
-    with _plain_errors():
+    with plain_errors():
         serve(settings, port)
 
 

@@ -25,17 +25,19 @@ STUDIES = {"nct07198854": "his", "icu_cirrhosis": "clif"}
 LIBRARY_ROOMS = {
     "dagster": {"assets", "definitions.py"},
     "duckdb": {"warehouse"},
-    "great_expectations": {"quality"},
+    "great_expectations": {"quality", "bench"},  # in the bench as peers of the gate
     "lifelines": {"science"},
-    "pandera": {"contracts", "quality"},
+    "pandera": {"contracts", "quality", "bench"},
 }
 FLOORS = [
     {"errors.py", "__init__.py"},
-    {"protocol", "settings.py"},
+    {"protocol", "settings.py", "console.py"},
     {"warehouse", "contracts", "science"},
     {"quality", "simulate", "reports"},
     {"assets"},
-    {"definitions.py", "cli.py"},
+    {"definitions.py"},
+    {"bench"},  # it measures the house; nothing of the house imports it but the command line
+    {"cli.py"},
 ]
 # Within a floor only these arrows are allowed.
 SIDEWAYS = {("warehouse", "contracts"), ("science", "contracts"), ("reports", "quality")}
