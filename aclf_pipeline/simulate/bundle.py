@@ -178,8 +178,12 @@ def _damage(rooms: Rooms, levels: StayLevel, plan: Plan) -> list[int]:
     return plant_rows(tables, rooms.ledger, rooms.calls, rooms.call_cells, rooms.world, plan)
 
 
-def write_bundle(root: Path, *, n_persons: int = 2500, seed: int = 1, profile: str = CLEAN) -> BundleSummary:
+def write_bundle(
+    root: Path, *, n_persons: int = 2500, seed: int = 1, profile: str = CLEAN, rate: float = 1.0
+) -> BundleSummary:
     """Write `exports/`, `truth/` and `SIMULATED.txt` under `root`; same arguments, same bytes.
+
+    `rate` multiplies how often each class of damage is planted; a class keeps at least one instance.
 
     Raises ValueError for an unknown profile, for fewer than 40 persons, and where `root` already holds exports.
     """
@@ -191,7 +195,7 @@ def write_bundle(root: Path, *, n_persons: int = 2500, seed: int = 1, profile: s
         )
     world = build_world(n_persons, seed)
     findings, levels = Findings(), StayLevel()
-    plan = Plan(seed, n_persons, findings)
+    plan = Plan(seed, n_persons, findings, rate)
     damaged, broken = profile != CLEAN, blocking_of(profile)
     if damaged:
         levels.plant(world, plan)

@@ -66,10 +66,10 @@ class Amendments:
 
 
 class Plan:
-    """Collects damage for all kinds."""
+    """Collects damage for all kinds; `rate` multiplies the share of units each class is planted on."""
 
-    def __init__(self, seed: int, n_persons: int, findings: Findings) -> None:
-        self.seed, self.n_persons, self.findings = seed, n_persons, findings
+    def __init__(self, seed: int, n_persons: int, findings: Findings, rate: float = 1.0) -> None:
+        self.seed, self.n_persons, self.findings, self.rate = seed, n_persons, findings, rate
         self.kinds: dict[str, Amendments] = {}
 
     def rng(self, *purpose: str) -> np.random.Generator:
@@ -86,11 +86,11 @@ class Plan:
 
     def share(self, rate: float, of: int) -> int:
         """How many of so many units are hit, at least one where there are any."""
-        return 0 if of == 0 else min(of, max(1, round(rate * of)))
+        return 0 if of == 0 else min(of, max(1, round(self.rate * rate * of)))
 
     def persons(self, target: int) -> int:
         """A number of persons given at scale 1, scaled, at least one."""
-        return max(1, round(target * self.n_persons / SCALE_PERSONS))
+        return max(1, round(self.rate * target * self.n_persons / SCALE_PERSONS))
 
     def choose(
         self, kind: str, candidates: Sequence[int] | np.ndarray, count: int, rng: np.random.Generator
