@@ -21,14 +21,14 @@ from aclf_pipeline.quality.summary import SAMPLE_COLUMNS, check_metadata, descri
 from aclf_pipeline.quality.verdicts import CheckResult, asked_by_contract
 from aclf_pipeline.reports.page import anchor
 from aclf_pipeline.warehouse.connection import Warehouse
-from aclf_pipeline.warehouse.graph import parents_of
+from aclf_pipeline.warehouse.graph import audit_parents
 
 LEDGER = ("quality.superseded", "quality.violations", "quality.quarantine", "quality.checks")
 
 
 def gate_asset(house: House) -> dg.AssetsDefinition:
     """core.* and the ledger, with one asset check per rule and one per contract."""
-    read = {parent for rule in house.rules for parent in parents_of(house.audits.get(rule.id, "select 0"))}
+    read = {p for rule in house.rules if rule.id in house.audits for p in audit_parents(house.audits, rule.id)}
     outside = [key(parent) for parent in sorted(read) if not parent.startswith(("staging.", "quality."))]
     core = [_core_spec(kind, outside) for kind in KINDS]
     ledger = [_ledger_spec(name) for name in LEDGER]

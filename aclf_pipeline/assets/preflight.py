@@ -45,10 +45,11 @@ def unfit(house: House) -> list[str]:
 
 def _pages(house: House) -> Iterator[Finding]:
     protocol = house.protocol
+    audits = sum(not name.startswith("_") for name in house.audits)
     yield Finding(
         "ok",
         f"protocol {protocol.digest[:12]}: {len(protocol.analytes)} analytes, {len(protocol.rules)} rules, "
-        f"{len(house.audits)} audits, study {protocol.study.id} as of {house.as_of}",
+        f"{audits} audits, study {protocol.study.id} as of {house.as_of}",
     )
     yield Finding("ok", f"SQL graph: {len(house.models)} tables, no circle, every parent known")
     unsigned = sum("needs a clinician's signature" in analyte.because for analyte in protocol.analytes.values())

@@ -28,10 +28,11 @@ _PARTS = (
 def proofread(protocol: Protocol, promised: Mapping[str, Sequence[str]], audits: AbstractSet[str]) -> None:
     """Hold the pages against the promised columns of each table and the audits there are files for.
 
-    `audits` are the ids of the rules that have a file. `promised` maps a table (a kind, or `candidates`, `cohort`) to
-    its columns; conditions on a table of the marts that is not in it are only checked for their form. Raises
-    `ProtocolError` with all problems.
+    `audits` are the names of the audits' files; one with a leading underscore is a view that audits share, and belongs
+    to no rule. `promised` maps a table (a kind, or `candidates`, `cohort`) to its columns; conditions on a table of the
+    marts that is not in it are only checked for their form. Raises `ProtocolError` with all problems.
     """
+    audits = {name for name in audits if not name.startswith("_")}
     problems = [*_rules(protocol, promised, audits), *_waivers(protocol, promised), *_study(protocol, promised)]
     if problems:
         raise ProtocolError(problems)

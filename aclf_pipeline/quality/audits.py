@@ -1,7 +1,8 @@
 """Audits: rules across rows and tables, each a query that returns the violating rows as `_row_id` and `observed`.
 
 In an audit, `staging.<kind>` means its current rows: what `quality.superseded` holds is out of sight, so that an
-earlier version of a row is no duplicate of the newer one.
+earlier version of a row is no duplicate of the newer one. `audit.<name>` is the view `sql/audits/_<name>.sql`, made
+once, when the first audit asks for it.
 
 What does not belong here: the queries (sql/audits) and rules about one row (`executor`).
 """
@@ -9,8 +10,9 @@ What does not belong here: the queries (sql/audits) and rules about one row (`ex
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -18,11 +20,13 @@ from aclf_pipeline.contracts import KINDS
 from aclf_pipeline.protocol.models import Rule
 from aclf_pipeline.quality.executor import QualityError
 from aclf_pipeline.warehouse.connection import Warehouse
+from aclf_pipeline.warehouse.graph import shared_views
 
 WIDEST = 400
 """Characters of `observed` that are kept."""
 
 _STAGING = re.compile(r"\bstaging\.(\w+)", re.IGNORECASE)
+_SHARED = re.compile(r"\baudit\.(\w+)", re.IGNORECASE)
 
 
 def current(table: str) -> str:
@@ -33,35 +37,77 @@ def current(table: str) -> str:
     )
 
 
+@dataclass
+class Seen:
+    """What audits see while `current_views` is open: the staged kinds, and the shared views made so far."""
+
+    kinds: frozenset[str]
+    shared: set[str] = field(default_factory=set)
+
+    def translated(self, sql: str) -> str:
+        """A query of the audits as it is run: current rows for staged ones, made views for shared ones."""
+        text = _STAGING.sub(lambda m: f"temp.{m[1]}" if m[1].lower() in self.kinds else m[0], sql.strip().rstrip(";"))
+        return _SHARED.sub(lambda m: f"temp.audit_{m[1]}" if f"_{m[1]}".lower() in self.shared else m[0], text)
+
+
 @contextmanager
-def current_views(wh: Warehouse) -> Iterator[frozenset[str]]:
-    """While open, `temp.<kind>` shows the current rows of each kind that is staged; gives those kinds."""
-    staged = frozenset(kind for kind in KINDS if f"staging.{kind}" in wh.tables())
-    for kind in staged:
+def current_views(wh: Warehouse) -> Iterator[Seen]:
+    """While open, `temp.<kind>` shows the current rows of each kind that is staged."""
+    seen = Seen(frozenset(kind for kind in KINDS if f"staging.{kind}" in wh.tables()))
+    for kind in seen.kinds:
         wh.execute(f"create or replace temp view {kind} as {current(kind)}")
     try:
-        yield staged
+        yield seen
     finally:
-        for kind in staged:
+        for view in seen.shared:
+            wh.execute(f"drop table if exists temp.audit{view}")
+        for kind in seen.kinds:
             wh.execute(f"drop view if exists temp.{kind}")
 
 
-def run_audit(wh: Warehouse, rule: Rule, sql: str, staged: Collection[str]) -> pl.DataFrame:
+def run_audit(wh: Warehouse, rule: Rule, audits: Mapping[str, str], seen: Seen) -> pl.DataFrame:
     """The current rows an audit rejects (_row_id, patient_id, observed), one per row and observation.
 
-    Needs `current_views`. Raises QualityError naming rule and file when the query fails, does not return exactly
-    `_row_id` and `observed`, or returns rows that `rule.table` does not hold.
+    Needs `current_views`. Raises QualityError naming rule and file when there is no such file, the query fails, does
+    not return exactly `_row_id` and `observed`, or returns rows that `rule.table` does not hold.
     """
+    if rule.id not in audits:
+        raise QualityError(f"rule '{rule.id}' has no 'holds' and there is no sql/audits/{rule.id}.sql")
     where = f"rule '{rule.id}', sql/audits/{rule.id}.sql"
-    query = _STAGING.sub(lambda m: f"temp.{m[1]}" if m[1].lower() in staged else m[0], sql.strip().rstrip(";"))
+    _share(wh, audits, audits[rule.id], seen, where)
     try:
-        wh.execute(f"create or replace temp table audit_found as\n{query}")
+        wh.execute(f"create or replace temp table audit_found as\n{seen.translated(audits[rule.id])}")
     except Exception as error:
         raise QualityError(f"{where}: the audit cannot be run: {error}") from error
     try:
         return _read_found(wh, rule.table, where)
     finally:
         wh.execute("drop table if exists temp.audit_found")
+
+
+def _share(wh: Warehouse, audits: Mapping[str, str], sql: str, seen: Seen, where: str) -> None:
+    """Make the views a query reads that are not made yet."""
+    if _SHARED.search(sql) is None:
+        return
+    try:
+        needed = shared_views(audits, sql)
+    except ValueError as error:
+        raise QualityError(f"{where}: the audit cannot be run: {error}") from error
+    for view, text in needed.items():
+        if view in seen.shared:
+            continue
+        try:
+            wh.execute(f"create or replace temp table audit{view} as\n{seen.translated(text)}")
+        except Exception as error:
+            raise QualityError(f"{where}: the view sql/audits/{view}.sql it reads cannot be made: {error}") from error
+        seen.shared.add(view)
+
+
+def asked_text(audits: Mapping[str, str], rule_id: str) -> str | None:
+    """Everything an audit asks: its own text and that of the views it reads; None when there is no such audit."""
+    if rule_id not in audits:
+        return None
+    return "\n".join([*shared_views(audits, audits[rule_id]).values(), audits[rule_id]])
 
 
 def _read_found(wh: Warehouse, table: str, where: str) -> pl.DataFrame:

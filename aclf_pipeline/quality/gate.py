@@ -19,7 +19,7 @@ import polars as pl
 
 from aclf_pipeline.contracts import KINDS, Contract
 from aclf_pipeline.protocol import Protocol, Rule
-from aclf_pipeline.quality.audits import current, current_views, run_audit
+from aclf_pipeline.quality.audits import Seen, asked_text, current, current_views, run_audit
 from aclf_pipeline.quality.executor import (
     FAILURE_SCHEMA,
     Findings,
@@ -112,7 +112,7 @@ def run_gate(
     sound = {kind: contract for kind, contract in contracts.items() if not misfits[kind]}
     superseded = supersede(wh, sound)
     ledger = _Ledger(wh, protocol, refresh_id, as_of or protocol.study.as_of, Places.of(wh))
-    with current_views(wh) as staged:
+    with current_views(wh) as seen:
         for kind, contract in contracts.items():
             rules = protocol.rules_for(kind, source)
             if kind not in sound:
@@ -120,7 +120,7 @@ def run_gate(
                 continue
             rows = _judge_rows(ledger, contract, rules)
             if len(sound) == len(contracts):
-                _audit(ledger, rules, audits, rows, staged)
+                _audit(ledger, rules, audits, rows, seen)
             else:
                 _postpone(ledger, rules, audits, rows)
     _write(ledger, list(contracts))
@@ -152,14 +152,14 @@ def _refuse(
     ledger.add(asked, nothing, rows, 0.0, problems)
     for rule in rules:
         reason = [f"Not judged: staging.{asked.table} breaks its contract"]
-        ledger.add(asked_by_rule(rule, audits.get(rule.id)), nothing, rows, 0.0, reason)
+        ledger.add(asked_by_rule(rule, asked_text(audits, rule.id)), nothing, rows, 0.0, reason)
 
 
 def _postpone(ledger: _Ledger, rules: Sequence[Rule], audits: Mapping[str, str], rows: int) -> None:
     """An audit may read any table, so none is run while a table breaks its contract."""
     for rule in rules:
         if rule.holds is None:
-            asked = asked_by_rule(rule, audits.get(rule.id))
+            asked = asked_by_rule(rule, asked_text(audits, rule.id))
             ledger.add(asked, FAILURE_SCHEMA.to_frame(), rows, 0.0, ["Not judged: a table breaks its contract"])
 
 
@@ -191,17 +191,13 @@ def _contract_failures(findings: Findings, checks: Sequence[RowCheck]) -> pl.Dat
     )
 
 
-def _audit(
-    ledger: _Ledger, rules: Sequence[Rule], audits: Mapping[str, str], rows: int, staged: frozenset[str]
-) -> None:
+def _audit(ledger: _Ledger, rules: Sequence[Rule], audits: Mapping[str, str], rows: int, seen: Seen) -> None:
     for rule in rules:
         if rule.holds is not None:
             continue
-        if rule.id not in audits:
-            raise QualityError(f"rule '{rule.id}' has no 'holds' and there is no sql/audits/{rule.id}.sql")
         started = time.perf_counter()
-        failing = run_audit(ledger.wh, rule, audits[rule.id], staged)
-        ledger.add(asked_by_rule(rule, audits[rule.id]), failing, rows, time.perf_counter() - started)
+        failing = run_audit(ledger.wh, rule, audits, seen)
+        ledger.add(asked_by_rule(rule, asked_text(audits, rule.id)), failing, rows, time.perf_counter() - started)
 
 
 def _write(ledger: _Ledger, kinds: list[str]) -> None:

@@ -97,8 +97,60 @@ def parents_of(sql: str) -> tuple[str, ...]:
 
 
 def load_audits(sql_dir: Path) -> dict[str, str]:
-    """Rule id → text of its audit, from `audits/<rule_id>.sql`."""
-    return {path.stem: path.read_text("utf-8") for path in sorted(Path(sql_dir).glob("audits/*.sql"))}
+    """Rule id → text of its audit `audits/<rule_id>.sql`; and `_<name>` → text of `audits/_<name>.sql`.
+
+    The latter are views that audits share: they belong to no rule and are read as `audit.<name>`. Raises GraphError
+    naming every view that has no header or that no audit reads, every name that is no view, and circles, all at once.
+    """
+    audits = {path.stem: path.read_text("utf-8") for path in sorted(Path(sql_dir).glob("audits/*.sql"))}
+    problems: list[str] = []
+    read = {name: _views_read(name, text, problems) for name, text in audits.items()}
+    views = sorted(name for name in audits if name.startswith("_"))
+    for name, text in audits.items():
+        if name in views and not ((header := _HEADER.match(text)) and _GRAIN.search(_comment(header[1]))):
+            problems.append(f"sql/audits/{name}.sql: must begin with a comment that says what it is and its grain")
+        for view in (view for view in read[name] if view not in views):
+            near = did_you_mean(f"audit.{view[1:]}", (f"audit.{known[1:]}" for known in views))
+            problems.append(f"sql/audits/{name}.sql: reads audit.{view[1:]}, and there is no {view}.sql.{near}")
+    try:
+        list(TopologicalSorter({view: [v for v in read[view] if v in views] for view in views}).static_order())
+    except CycleError as error:
+        problems.append(f"These views of sql/audits read each other in a circle: {' → '.join(error.args[1][::-1])}")
+    else:
+        used = {view for name in audits if name not in views for view in shared_views(audits, audits[name])}
+        problems += [
+            f"sql/audits/{view}.sql: no audit reads it as audit.{view[1:]}" for view in views if view not in used
+        ]
+    if problems:
+        raise GraphError(problems)
+    return audits
+
+
+def _views_read(name: str, sql: str, problems: list[str]) -> list[str]:
+    """The views a query of the audits reads, by the names of their files."""
+    try:
+        return [f"_{table.split('.')[1]}" for table in parents_of(sql) if table.startswith("audit.")]
+    except ValueError as error:
+        problems.append(f"sql/audits/{name}.sql: cannot be read as SQL: {error}")
+        return []
+
+
+def shared_views(audits: Mapping[str, str], sql: str) -> dict[str, str]:
+    """`_<name>` → text of every view a query needs, those that others read first; what is no view is left out."""
+    found: dict[str, str] = {}
+    if "audit." in sql.lower():
+        for view in (f"_{table.split('.')[1]}" for table in parents_of(sql) if table.startswith("audit.")):
+            if view in audits:
+                found |= {**shared_views(audits, audits[view]), view: audits[view]}
+    return found
+
+
+def audit_parents(audits: Mapping[str, str], rule_id: str) -> tuple[str, ...]:
+    """The tables behind an audit, as `schema.name`: those it reads and those the views it reads are made from."""
+    sql = audits[rule_id]
+    texts = [*shared_views(audits, sql).values(), sql]
+    parents = dict.fromkeys(parent for text in texts for parent in parents_of(text))
+    return tuple(parent for parent in parents if not parent.startswith("audit."))
 
 
 def absent_models(source: Source) -> list[Model]:

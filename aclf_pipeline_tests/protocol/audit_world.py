@@ -11,10 +11,12 @@ import aclf_pipeline
 from aclf_pipeline.protocol import Protocol
 from aclf_pipeline.quality.audits import current_views, run_audit
 from aclf_pipeline.warehouse.connection import Warehouse
+from aclf_pipeline.warehouse.graph import load_audits
 from aclf_pipeline.warehouse.row_id import unpack
 from aclf_pipeline_tests.quality.world import stage, stage_nothing
 
-AUDITS = Path(aclf_pipeline.__file__).parents[1] / "sql" / "audits"
+SQL = Path(aclf_pipeline.__file__).parents[1] / "sql"
+AUDITS = SQL / "audits"
 
 LOINC = {
     "TBIL": ("14631-6", "umol/L"), "DBIL": ("14629-0", "umol/L"), "IBIL": ("14630-8", "umol/L"), "INR": ("6301-6", "-"),
@@ -30,16 +32,15 @@ class AuditWorld:
     """A warehouse with the protocol loaded; `caught` stages drawings and gives the lines an audit returns."""
 
     def __init__(self, wh: Warehouse, protocol: Protocol) -> None:
-        self.wh, self.protocol = wh, protocol
+        self.wh, self.protocol, self.audits = wh, protocol, load_audits(SQL)
 
     def caught(self, rule_id: str, **drawn: str) -> list[int]:
         """Lines of the rows that the audit of a rule returns, in order; `kind=drawing` for each table that has rows."""
         stage_nothing(self.wh, *drawn)
         for kind, text in drawn.items():
             stage(self.wh, kind, text)
-        sql = (AUDITS / f"{rule_id}.sql").read_text("utf-8")
-        with current_views(self.wh) as staged:
-            found = run_audit(self.wh, self.protocol.rules[rule_id], sql, staged)
+        with current_views(self.wh) as seen:
+            found = run_audit(self.wh, self.protocol.rules[rule_id], self.audits, seen)
         assert found["observed"].null_count() == 0, "an observation is missing"
         return sorted({unpack(row_id).line for row_id in found["_row_id"]})
 

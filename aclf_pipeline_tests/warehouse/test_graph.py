@@ -12,12 +12,14 @@ from aclf_pipeline.warehouse import Warehouse, WarehouseError
 from aclf_pipeline.warehouse.graph import (
     GraphError,
     absent_models,
+    audit_parents,
     build,
     load_audits,
     load_graph,
     load_mappings,
     mapping_tables,
     parents_of,
+    shared_views,
 )
 from aclf_pipeline.warehouse.sources import load_source
 
@@ -221,6 +223,47 @@ def test_mappings_are_text_and_blank_cells_null(folder, tmp_path):
 def test_audits_are_read_by_rule(folder):
     folder.add("audits/one.sql", "select 1")
     assert load_audits(folder.path) == {"one": "select 1"}
+
+
+def test_views_that_audits_share_are_read_with_them_and_seen_through(folder):
+    folder.query("audits/one.sql", "select _row_id, died as observed from audit.deaths_by_rank")
+    folder.query("audits/_deaths_by_rank.sql", "select d.* from staging.deaths as d join audit.ranks using (origin)")
+    folder.query("audits/_ranks.sql", "select * from rules.definitions")
+    audits = load_audits(folder.path)
+    assert list(audits) == ["_deaths_by_rank", "_ranks", "one"]
+    assert list(shared_views(audits, audits["one"])) == ["_ranks", "_deaths_by_rank"]
+    assert set(audit_parents(audits, "one")) == {"rules.definitions", "staging.deaths"}
+
+
+def test_everything_wrong_with_shared_views_is_told_at_once(folder):
+    folder.query("audits/one.sql", "select * from audit.death_by_hierarchie")
+    folder.add("audits/_death_by_hierarchy.sql", "select 1 as x")
+    folder.query("audits/_a.sql", "select * from audit.b")
+    folder.query("audits/_b.sql", "select * from audit.a")
+    folder.query("audits/two.sql", "select * frm staging.labs")
+    with pytest.raises(GraphError) as error:
+        load_audits(folder.path)
+    assert error.value.problems[:3] == [
+        "sql/audits/two.sql: cannot be read as SQL: Invalid expression / Unexpected token. Line 3, Col: 20.",
+        "sql/audits/_death_by_hierarchy.sql: must begin with a comment that says what it is and its grain",
+        "sql/audits/one.sql: reads audit.death_by_hierarchie, and there is no _death_by_hierarchie.sql. "
+        "Did you mean 'audit.death_by_hierarchy'?",
+    ]
+    (circle,) = error.value.problems[3:]
+    assert "sql/audits read each other in a circle: " in circle
+    assert "_a → _b" in circle
+
+
+def test_a_view_that_no_audit_reads_is_refused(folder):
+    folder.query("audits/_a.sql", "select * from audit.b")
+    folder.query("audits/_b.sql", "select 1 as x")
+    with pytest.raises(GraphError) as error:
+        load_audits(folder.path)
+    assert error.value.problems == [
+        "sql/audits/_a.sql: no audit reads it as audit.a", "sql/audits/_b.sql: no audit reads it as audit.b",
+    ]  # fmt: skip
+    folder.query("audits/one.sql", "select * from audit.a")
+    assert set(load_audits(folder.path)) == {"_a", "_b", "one"}
 
 
 def test_the_graph_of_this_house_is_read_quickly_with_most_lineage_known():
