@@ -17,11 +17,12 @@ class Patients(Contract):
     """The person as one delivery of one front page states it; the same person may be stated several times.
 
     A record number is meant to persist but a re-registration gives a person a second one, so `patient_id` is the
-    pseudonym of a record number, not of a person. Linking persons is the work of `intermediate.persons`.
+    pseudonym of a record number, not of a person. `person_id` becomes another record number where the gate links two.
     """
 
     row_id: int = row_key()
     patient_id: str = column("Pseudonym of the record number")
+    person_id: str = column("The record number that stands for the person; as delivered the own one")
     stay_id: str = column("The stay whose front page states this", null=True)
     national_id: str = column("Pseudonym of the national identity number", null=True)
     national_id_valid: bool = column("The check character of the identity number is right", null=True)
@@ -30,6 +31,11 @@ class Patients(Contract):
     name_id: str = column("Pseudonym of the name", null=True)
     sex: str = column("Sex as stated", within=SEXES)
     birth_month: pl.Date = column("First day of the stated birth month; the day is not kept", null=True)
+    birth_problem: str = column(
+        "Why the stated birth date cannot be, and is left out: no day since 1900, or after the admission",
+        null=True,
+        within=("no_such_day", "after_admission"),
+    )
     unparsed: str = column("Source columns whose text could not be read, comma-joined", null=True)
 
     class Config:
@@ -49,6 +55,7 @@ class Stays(Contract):
     patient_id: str = column("Pseudonym of the record number")
     stay_id: str = column("Pseudonymous key of the stay: patient and ordinal, or the source's own stay key")
     stay_no: int = column("Ordinal of the stay under this record number", null=True)
+    episode_stay_id: str = column("The stay that opens the episode; as delivered the stay itself")
     admitted_at: Timestamp = column("Start of the stay", null=True)
     admitted_precision: str = column("How exactly the start is known", null=True, within=PRECISIONS)
     discharged_at: Timestamp = column("End of the stay; at day precision the start of the day", null=True)
@@ -122,6 +129,8 @@ class Followups(Contract):
 
     row_id: int = row_key()
     patient_id: str = column("Pseudonym of the record number")
+    padded_patient_id: str = column("Pseudonym of the number with the leading zeros it may have lost", null=True)
+    name_id: str = column("Pseudonym of the name", null=True)
     called_on: pl.Date = column("Day of the call", null=True)
     mode: str = column("How", null=True, within=("telephone", "clinic", "inpatient", "registry"))
     informant: str = column(
@@ -160,6 +169,7 @@ class Deaths(Contract):
     row_id: int = row_key()
     patient_id: str = column("Pseudonym of the record number", null=True)
     national_id: str = column("Pseudonym of the national identity number", null=True)
+    national_id_valid: bool = column("The check character of the identity number is right", null=True)
     name_id: str = column("Pseudonym of the name", null=True)
     notice_id: str = column("The source's number of the notice", null=True)
     died_from: pl.Date = column("First day on which the death can have been", null=True)

@@ -53,6 +53,7 @@ class Infusions(Contract):
 
     row_id: int = row_key()
     patient_id: str = column("Pseudonym of the record number")
+    padded_patient_id: str = column("Pseudonym of the number with the leading zeros it may have lost", null=True)
     name_id: str = column("Pseudonym of the name", null=True)
     sex_stated: str = column("Sex as the ledger states it", null=True, within=SEXES)
     age_years_stated: float = column("Age as the ledger states it", null=True)
@@ -69,6 +70,7 @@ class Infusions(Contract):
     route: str = column("Route", null=True, within=("peripheral_vein", "hepatic_artery", "other"))
     adverse_reaction: str = column("Reaction", null=True, within=("none", "fever", "chills", "rash", "other"))
     note: str = column("Remark, identifiers redacted", null=True)
+    receipt: str = column("How the line was read when not plainly: repairs applied, comma-joined", null=True)
     unparsed: str = column("Source columns whose text could not be read, comma-joined", null=True)
 
     class Config:

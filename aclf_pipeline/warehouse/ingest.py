@@ -125,7 +125,11 @@ def _known_pseudonyms(wh: Warehouse, source: Source) -> dict[str, set[str]]:
         table = quoted(source.raw_table(form_id))
         for column in form.columns:
             if column.as_ in known:
-                known[column.as_] |= {r for (r,) in wh.rows(f"select distinct {quoted(column.name)} from {table}") if r}
+                for name in (column.name, f"{column.name}__padded"):
+                    if name in form.stored:
+                        known[column.as_] |= {
+                            r for (r,) in wh.rows(f"select distinct {quoted(name)} from {table}") if r
+                        }
     return known
 
 

@@ -40,10 +40,11 @@ _FIRST_BIRTH = date(1900, 1, 2)
 
 @dataclass
 class Protected:
-    """Cells fit to be stored, and redactions: (row in the frame, column, what was seen)."""
+    """Cells fit to be stored; redactions (row in the frame, column, what was seen); names that lost a character."""
 
     frame: pl.DataFrame
     redactions: list[tuple[int, str, str]] = field(default_factory=list)
+    damaged_names: list[tuple[int, str]] = field(default_factory=list)
 
 
 class Privacy:
@@ -83,6 +84,7 @@ class Privacy:
                 self._learn(column, present[column.name])
         stored: dict[str, pl.Series | pl.Expr] = {}
         redactions: list[tuple[int, str, str]] = []
+        damaged: list[tuple[int, str]] = []
         for column in columns:
             values = present.get(column.name)
             if values is None:
@@ -92,10 +94,12 @@ class Privacy:
                 redactions += [(row, column.name, seen) for row, seen in found]
             elif column.phi in ("K", "Q"):
                 stored |= self._reduced(column, values)
+                if column.as_ == "name":
+                    damaged += [(row, column.name) for row in values.str.contains(_DAMAGE.pattern).arg_true()]
             elif column.phi != "D":
                 stored[column.name] = values
         frame = cells.select([(e if isinstance(e, pl.Expr) else pl.lit(e)).alias(n) for n, e in stored.items()])
-        return Protected(frame, redactions)
+        return Protected(frame, redactions, damaged)
 
     def _is_blank(self, value: str | None) -> bool:
         return value is None or normalise(value) in self._source.blank_texts
@@ -107,18 +111,18 @@ class Privacy:
         normal = [normalise(value) for value in values.unique() if value is not None]
         distinct = [value for value in normal if value not in self._source.blank_texts]
         if column.as_ == "record_number":
-            self._known.records |= {self._key.pseudonym("record_number", self._padded(v)[0]) for v in distinct}
+            self._known.records |= {self._key.pseudonym("record_number", self._padded(v) or v) for v in distinct}
         elif column.as_ != "national_id":
             self._known.add_names(distinct, is_patient=column.as_ == "name")
         if column.phi == "K" and column.as_ != "name":
             _refuse_lost_digits(column, values, distinct)
 
-    def _padded(self, value: str) -> tuple[str, bool]:
-        """A number padded with the zeros a spreadsheet took away, and whether it had to be."""
+    def _padded(self, value: str) -> str | None:
+        """A number with the zeros that a spreadsheet may have taken away; None where it is as long as it should be."""
         pad = self._source.identifiers["record_number"].pad
         if pad is None or len(value) >= pad or not value.isascii() or not value.isdigit():
-            return value, False
-        return value.zfill(pad), True
+            return None
+        return value.zfill(pad)
 
     def _redacted(self, values: pl.Series) -> tuple[pl.Series, list[tuple[int, str]]]:
         texts = [text for text in values.unique() if text]
@@ -151,8 +155,8 @@ class Privacy:
             clear, facts = national_id_facts(clear)
             return (self._key.pseudonym(identifier, clear), *facts)
         if identifier == "record_number":
-            clear, padded = self._padded(clear)
-            return (self._key.pseudonym(identifier, clear), "true" if padded else None)
+            padded = self._padded(clear)
+            return (self._key.pseudonym(identifier, clear), padded and self._key.pseudonym(identifier, padded))
         if identifier == "name":
             return (self._key.pseudonym(identifier, clear), "true" if _DAMAGE.search(value) else None)
         return (self._key.pseudonym(identifier, clear),)

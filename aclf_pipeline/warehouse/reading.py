@@ -111,3 +111,7 @@ def _protect(content: FileContent, grid: Grid, layout: Layout, privacy: Privacy)
         Receipt(int(grid.lines[row]), "phi_in_text", seen, "redacted", column, grid.sheet)
         for row, column, seen in protected.redactions
     ]
+    content.receipts += [
+        Receipt(int(grid.lines[row]), "name_rare_char", "a character was lost", "not used to link", column, grid.sheet)
+        for row, column in protected.damaged_names
+    ]

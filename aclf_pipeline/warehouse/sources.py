@@ -92,7 +92,10 @@ class Column(Page):
 
 
 def derived_facts(identifier: str | None) -> tuple[str, ...]:
-    """What is kept about an identifier besides its pseudonym."""
+    """What is kept about an identifier besides its pseudonym.
+
+    `padded` is the pseudonym of a record number with the zeros put back that a spreadsheet may have taken away.
+    """
     return {
         "national_id": ("valid", "birth_month", "sex"),
         "record_number": ("padded",),

@@ -21,6 +21,7 @@ select
     _row_id,
     patient_id,
     cast(null as varchar) as national_id,
+    cast(null as boolean) as national_id_valid,
     cast(null as varchar) as name_id,
     cast(null as varchar) as notice_id,
     died_on as died_from,

@@ -23,6 +23,7 @@ cleaned as (
 select
     _row_id,
     patient_id,
+    patient_id as person_id,
     cast(null as varchar) as stay_id,
     cast(null as varchar) as national_id,
     cast(null as boolean) as national_id_valid,
@@ -31,6 +32,7 @@ select
     cast(null as varchar) as name_id,
     coalesce(sex_read, 'unknown') as sex,
     birth_month,
+    if(is_impossible, 'no_such_day', null) as birth_problem,
     nullif(
         concat_ws(
             ',',

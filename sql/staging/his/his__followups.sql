@@ -27,6 +27,8 @@ cleaned as (
     select
         _row_id,
         病案号 as patient_id,
+        病案号__padded as padded_patient_id,
+        if(coalesce(cast(姓名__damaged as boolean), false), null, 姓名) as name_id,
         if(trim(随访日期, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(随访日期, ' 　')) as called_text,
         if(trim(随访方式, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(随访方式, ' 　')) as mode_text,
         if(trim(信息提供者, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(信息提供者, ' 　')) as informant_text,
@@ -128,7 +130,7 @@ typed as (
     left join spans as informed on cleaned.informed_text = informed.date_text
     left join spans as died on cleaned.died_text = died.date_text
     left join spans as grafted on cleaned.grafted_text = grafted.date_text
-    left join births on cleaned.patient_id = births.patient_id
+    left join births on coalesce(cleaned.padded_patient_id, cleaned.patient_id) = births.patient_id
     left join batches on row_file(cleaned._row_id) = batches.file_id
 ),
 
@@ -149,6 +151,8 @@ dated as (
 select
     _row_id,
     patient_id,
+    padded_patient_id,
+    name_id,
     called_on,
     mode,
     informant,

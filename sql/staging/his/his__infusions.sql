@@ -1,5 +1,6 @@
 -- Cell infusions as the cell laboratory's ledger states them. Counts stand in ten thousands or in millions by the
 -- header; both become millions. A count in ten thousands under a header of millions is for the rules to find.
+-- A number in full-width digits is read and leaves the receipt `fullwidth`.
 -- A name with a character lost on its way is left out, so that nothing is linked by it.
 -- A day before 1950, before the birth month or after the batch is left out and named in `unparsed`.
 -- one row per ledger line and snapshot
@@ -28,6 +29,7 @@ cells as (
     select
         _row_id,
         病案号 as patient_id,
+        病案号__padded as padded_patient_id,
         if(coalesce(cast(姓名__damaged as boolean), false), null, 姓名) as name_id,
         trim(性别, ' 　') as sex_cell,
         trim(年龄, ' 　') as age_cell,
@@ -53,6 +55,7 @@ cleaned as (
     select
         _row_id,
         patient_id,
+        padded_patient_id,
         name_id,
         if(sex_cell in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, sex_cell) as sex_text,
         if(age_cell in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, age_cell) as age_text,
@@ -116,7 +119,7 @@ typed as (
         greatest(births.born_from, date '1950-01-01') as earliest,
         coalesce(batches.batch_on, date '9999-12-31') as latest
     from cleaned
-    left join births on cleaned.patient_id = births.patient_id
+    left join births on coalesce(cleaned.padded_patient_id, cleaned.patient_id) = births.patient_id
     left join batches on row_file(cleaned._row_id) = batches.file_id
 ),
 
@@ -125,6 +128,20 @@ dated as (
         *,
         if(infused_read between earliest and latest, infused_read, null) as infused_on,
         coalesce(infused_read <> date '1900-01-01', infused_text is not null) as has_infused,
+        regexp_matches(
+            concat_ws(
+                ' ',
+                age_text,
+                weight_text,
+                ordinal_text,
+                counted_wan_text,
+                counted_text,
+                viability_text,
+                infused_wan_text,
+                dose_text
+            ),
+            '[０-９．％]'
+        ) as is_fullwidth,
         coalesce(counted_text, counted_wan_text) is not null as has_counted,
         coalesce(dose_text, infused_wan_text) is not null as has_dose,
         coalesce(counted_million, counted_wan / 100) as cells_counted_1e6,
@@ -135,6 +152,7 @@ dated as (
 select
     _row_id,
     patient_id,
+    padded_patient_id,
     name_id,
     sex_stated,
     age_years_stated,
@@ -151,6 +169,7 @@ select
     coalesce(route_read, if(route_text is null, null, 'other')) as route,
     coalesce(reaction_read, if(reaction_text is null, null, 'other')) as adverse_reaction,
     note,
+    if(is_fullwidth, 'fullwidth', null) as receipt,
     nullif(
         concat_ws(
             ',',

@@ -1,7 +1,8 @@
 -- Patients as the front page states them: pseudonyms, sex, birth month, and what the identity number encodes.
 -- A name with a character lost on its way is left out, so that nothing is linked by it.
--- A birth month that is no month, before 1900 or after the admission is left out, and named in `unparsed` unless a
--- valid identity number has the right one.
+-- A birth date that is no day, before 1900 or after the admission is left out, told in `birth_problem`, and named in
+-- `unparsed` unless a valid identity number has the right one. Of the date only the month is known: a patient who has
+-- lived for years cannot have been born in the month of the admission.
 -- one row per delivered front page
 with pages_2011 as (
     select
@@ -37,6 +38,7 @@ cleaned as (
         csrq as stated_birth_month,
         csrq__problem as birth_problem,
         if(trim(zycs, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(zycs, ' 　')) as stay_text,
+        if(trim(nl, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(nl, ' 　')) as age_text,
         if(trim(xb, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(xb, ' 　')) as sex_text,
         if(trim(rysj, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(rysj, ' 　')) as admitted_text
     from pages
@@ -48,6 +50,7 @@ typed as (
         try_cast(stay_text as bigint) as stay_no,
         cast(try_strptime(encoded_birth_month, ['%Y-%m']) as date) as national_id_birth_month,
         cast(try_strptime(stated_birth_month, ['%Y-%m']) as date) as birth_read,
+        coalesce(try_cast(rtrim(age_text, '岁') as double) >= 1, false) as is_years_old,
         cast(try_strptime(admitted_text, ['%Y-%m-%d', '%Y/%m/%d']) as date) as admitted_on,
         case
             when form = 'F2011'
@@ -60,20 +63,18 @@ typed as (
 judged as (
     select
         *,
-        coalesce(birth_read < date '1900-01-01' or birth_read > admitted_on, false) as is_impossible
+        case
+            when birth_problem is not null or birth_read < date '1900-01-01' then 'no_such_day'
+            when birth_read > admitted_on then 'after_admission'
+            when birth_read = date_trunc('month', admitted_on) and is_years_old then 'after_admission'
+        end as birth_problem_seen
     from typed
-),
-
-mended as (
-    select
-        *,
-        (is_impossible or birth_problem is not null) and not coalesce(national_id_valid, false) as has_no_birth_month
-    from judged
 )
 
 select
     _row_id,
     patient_id,
+    patient_id as person_id,
     patient_id || '-' || coalesce(cast(stay_no as varchar), stay_text) as stay_id,
     national_id,
     national_id_valid,
@@ -81,14 +82,17 @@ select
     if(encoded_sex in ('male', 'female'), encoded_sex, null) as national_id_sex,
     if(is_name_damaged, null, name_hash) as name_id,
     coalesce(sex_read, 'unknown') as sex,
-    if(is_impossible, null, birth_read) as birth_month,
+    if(birth_problem_seen is null, birth_read, null) as birth_month,
+    birth_problem_seen as birth_problem,
     nullif(
         concat_ws(
             ',',
             if(stay_text is not null and stay_no is null, 'stay_id', null),
             if(sex_text is not null and sex_read is null, 'sex', null),
-            if(has_no_birth_month, 'birth_month', null)
+            if(
+                birth_problem_seen is not null and not coalesce(national_id_valid, false), 'birth_month', null
+            )
         ),
         ''
     ) as unparsed
-from mended
+from judged
