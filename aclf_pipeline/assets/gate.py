@@ -23,7 +23,10 @@ from aclf_pipeline.reports.page import anchor
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline.warehouse.graph import audit_parents
 
-LEDGER = ("quality.superseded", "quality.violations", "quality.quarantine", "quality.checks")
+LEDGER = (
+    "quality.superseded", "quality.repairs", "quality.cases", "quality.violations", "quality.quarantine",
+    "quality.checks",
+)  # fmt: skip
 
 
 def gate_asset(house: House) -> dg.AssetsDefinition:
@@ -82,6 +85,8 @@ def _ledger_spec(name: str) -> dg.AssetSpec:
         owners=OWNERS["data"],
         description={
             "quality.superseded": "One row per row that a later version, or its withdrawal, replaces",
+            "quality.repairs": "One row per cell put right: what it was, what it became, on what evidence",
+            "quality.cases": "One row per question about a patient: its evidence, what was decided, what is in force",
             "quality.violations": "One row per row and rule it breaks: what was seen, what was promised, where from",
             "quality.quarantine": "One row per row set aside, whole",
             "quality.checks": "One row per rule and refresh: counts, share, tolerance, verdict",

@@ -38,6 +38,16 @@ DDL = (
         observed varchar, protocol_digest varchar not null)""",
     """create table if not exists quality.quarantine (
         table_name varchar not null, _row_id bigint not null, rule_ids varchar[] not null, row json not null)""",
+    """create table if not exists quality.repairs (
+        refresh_id varchar not null, table_name varchar not null, rule_id varchar not null,
+        rule_fingerprint varchar not null, _row_id bigint not null, patient_id varchar, column_name varchar not null,
+        was varchar, became varchar not null, observed varchar, evidence varchar not null, confidence varchar not null,
+        protocol_digest varchar not null)""",
+    """create table if not exists quality.cases (
+        refresh_id varchar not null, case_id varchar not null, question varchar not null, patient_id varchar not null,
+        rule_ids varchar[] not null, evidence_digest varchar not null, evidence varchar[] not null,
+        default_choice varchar not null, decision varchar, in_force varchar not null, state varchar not null,
+        decided_by varchar, decided_on date, reason varchar)""",
     """create table if not exists quality.checks (
         refresh_id varchar not null, rule_id varchar not null, table_name varchar not null, category varchar not null,
         action varchar not null, rows bigint not null, failing_rows bigint not null, share double not null,
