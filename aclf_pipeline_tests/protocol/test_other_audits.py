@@ -1,4 +1,4 @@
-"""Audits of all other tables: persons, stays, signs, infusions, calls, and what happens after a death."""
+"""Audits of all other tables: persons, stays, signs, infusions, calls. What is about deaths: test_death_audits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import sqlglot
 
 from aclf_pipeline.warehouse.graph import audit_parents, load_audits
-from aclf_pipeline_tests.protocol.audit_world import AUDITS, SQL, AuditWorld, labs
+from aclf_pipeline_tests.protocol.audit_world import AUDITS, SQL, AuditWorld
 
 PATIENT = "line | patient_id | stay_id\n2 | R1 | R1-1"
 STAY = """
@@ -55,15 +55,6 @@ def test_every_figure_an_audit_asks_for_stands_on_the_page(protocol) -> None:
                 }
     assert len(wanted) > 25
     assert wanted <= known
-
-
-def test_the_audits_of_death_share_one_account_of_death() -> None:
-    """One definition written three times: it must stay one."""
-    accounts = {
-        (AUDITS / f"{kind}_not_after_death.sql").read_text("utf-8").split("with tolerances")[1].split("\nselect\n")[0]
-        for kind in ("labs", "vitals", "infusions")
-    }
-    assert len(accounts) == 1
 
 
 def test_a_record_number_with_two_valid_identities_is_caught(audits: AuditWorld) -> None:
@@ -265,80 +256,3 @@ def test_an_infusion_entered_again_within_days_is_caught_at_its_later_line(audit
         9    | R4         | 2014-05-05 | UC1      | 1           | 52.3
         10   | R4         | 2014-05-05 | UC1      | 1           | 52.3
     """) == [3, 10]  # fmt: skip
-
-
-LAB_DAYS = """
-    line | tube | item | value | collected_at
-    2    | T1   | TBIL | 380   | 2014-05-20 06:00
-    3    | T2   | TBIL | 380   | 2014-05-20 23:59
-    4    | T3   | TBIL | 380   | 2014-05-21 00:30
-    5    | T4   | TBIL | 380   | 2014-05-23 07:00
-"""
-
-
-def test_a_specimen_the_day_after_a_death_is_caught(audits: AuditWorld) -> None:
-    deaths = "line | patient_id | died_to | information_source\n2 | R1 | 2014-05-20 | hospital_record"
-    assert audits.caught("labs_not_after_death", labs=labs(LAB_DAYS), deaths=deaths) == [4, 5]
-    assert audits.caught("labs_not_after_death", labs=labs(LAB_DAYS), stays=STAY.format("died")) == [4, 5]
-    assert audits.caught("labs_not_after_death", labs=labs(LAB_DAYS), stays=STAY.format("against_advice")) == []
-
-
-def test_a_death_is_found_by_the_identity_number(audits: AuditWorld) -> None:
-    assert audits.caught(
-        "labs_not_after_death",
-        labs=labs(LAB_DAYS),
-        patients="line | patient_id | national_id | national_id_valid\n2 | R1 | N1 | true",
-        deaths="line | patient_id | national_id | died_to    | information_source\n"
-        "2 | - | N1 | 2014-05-20 | disease_control",
-    ) == [4, 5]
-
-
-def test_the_higher_source_holds_and_of_dates_that_agree_the_later(audits: AuditWorld) -> None:
-    deaths = """
-        line | patient_id | died_to    | information_source
-        2    | R1         | 2014-05-20 | hospital_record
-        3    | R1         | {}         | disease_control
-    """
-    assert audits.caught("labs_not_after_death", labs=labs(LAB_DAYS), deaths=deaths.format("2014-05-22")) == [5]
-    assert audits.caught("labs_not_after_death", labs=labs(LAB_DAYS), deaths=deaths.format("2014-06-20")) == [4, 5]
-    assert audits.caught("labs_not_after_death", labs=labs(LAB_DAYS), deaths=deaths.format("2013-05-20")) == [4, 5]
-
-
-def test_a_death_that_a_later_admission_contradicts_sets_nothing_aside(audits: AuditWorld) -> None:
-    followups = "line | patient_id | vital_status | died_to\n2 | R1 | dead | 2013-05-20"
-    assert (
-        audits.caught("labs_not_after_death", labs=labs(LAB_DAYS), stays=STAY.format("home"), followups=followups) == []
-    )
-
-
-def test_a_late_household_register_sets_nothing_of_the_living_aside(audits: AuditWorld) -> None:
-    deaths = "line | patient_id | died_to | information_source\n2 | R1 | 2014-07-01 | household_register"
-    assert audits.caught("labs_not_after_death", labs=labs(LAB_DAYS), deaths=deaths) == []
-
-
-def test_signs_and_infusions_after_a_death_are_caught(audits: AuditWorld) -> None:
-    deaths = "line | patient_id | died_to | information_source\n2 | R1 | 2014-05-20 | hospital_record"
-    vitals = """
-        line | patient_id | measured_at      | item | value
-        2    | R1         | 2014-05-20 23:00 | sbp  | 60
-        3    | R1         | 2014-05-21 07:00 | sbp  | 110
-    """
-    infusions = "line | patient_id | infused_on\n2 | R1 | 2014-05-20\n3 | R1 | 2014-05-21"
-    assert audits.caught("vitals_not_after_death", vitals=vitals, deaths=deaths) == [3]
-    assert audits.caught("infusions_not_after_death", infusions=infusions, deaths=deaths) == [3]
-
-
-def test_somebody_reached_alive_after_a_death_is_caught(audits: AuditWorld) -> None:
-    assert audits.caught(
-        "followups_alive_after_death",
-        deaths="line | patient_id | died_to | information_source\n2 | R1 | 2014-05-20 | disease_control",
-        followups="""
-            line | patient_id | called_on  | informed_on | reached | informant | vital_status
-            2    | R1         | 2014-08-01 | 2014-07-30  | yes     | spouse    | alive
-            3    | R1         | 2014-08-01 | 2014-05-01  | yes     | spouse    | alive
-            4    | R1         | 2014-08-01 | -           | no      | nobody    | alive
-            5    | R1         | 2014-08-01 | 2014-05-20  | yes     | spouse    | dead
-            6    | R2         | 2014-08-01 | -           | yes     | patient   | alive
-            7    | R1         | 2014-08-01 | -           | yes     | patient   | alive
-        """,
-    ) == [2, 7]

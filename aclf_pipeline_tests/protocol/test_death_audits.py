@@ -1,0 +1,135 @@
+"""Audits of deaths: one account of who died when, and what is said or done afterwards."""
+
+from __future__ import annotations
+
+import pytest
+
+from aclf_pipeline_tests.protocol.audit_world import AuditWorld, labs
+
+PERSON = "line | patient_id | person_id\n2 | R1 | R1"
+STAY = """
+    line | patient_id | stay_id | admitted_at      | discharged_at    | disposition | outcome_stated
+    2    | R1         | R1-1    | 2014-05-01 08:00 | 2014-05-20 10:00 | {}          | {}
+"""
+DIED = "line | patient_id | died_to | information_source\n2 | R1 | 2014-05-20 | hospital_record"
+LAB_DAYS = """
+    line | tube | item | value | collected_at
+    2    | T1   | TBIL | 380   | 2014-05-20 06:00
+    3    | T2   | TBIL | 380   | 2014-05-20 23:59
+    4    | T3   | TBIL | 380   | 2014-05-21 00:30
+    5    | T4   | TBIL | 380   | 2014-05-23 07:00
+"""
+
+
+def tubes_after_death(audits: AuditWorld, patients: str = PERSON, **drawn: str) -> list[int]:
+    """Lines of LAB_DAYS that lie after the death that is drawn."""
+    return audits.caught("labs_not_after_death", labs=labs(LAB_DAYS), patients=patients, **drawn)
+
+
+def test_a_specimen_the_day_after_a_death_is_caught(audits: AuditWorld) -> None:
+    assert tubes_after_death(audits, deaths=DIED) == [4, 5]
+    assert tubes_after_death(audits, stays=STAY.format("died", "-")) == [4, 5]
+    assert tubes_after_death(audits, stays=STAY.format("other", "died")) == [4, 5]
+    assert tubes_after_death(audits, stays=STAY.format("against_advice", "-")) == []
+
+
+def test_the_assessment_of_a_death_is_a_death_and_other_assessments_are_not(audits: AuditWorld) -> None:
+    assessed = "line | patient_id | item | assessed_at | assessment_type\n2 | R1 | note | 2014-05-20 03:00 | {}"
+    assert tubes_after_death(audits, assessments=assessed.format("death")) == [4, 5]
+    assert tubes_after_death(audits, assessments=assessed.format("daily")) == []
+
+
+def test_a_death_is_found_by_the_identity_number(audits: AuditWorld) -> None:
+    notice = "line | patient_id | national_id | died_to | information_source\n2 | - | N1 | 2014-05-20 | disease_control"
+    front_page = "line | patient_id | person_id | national_id | national_id_valid\n2 | R1 | R1 | N1 | {}"
+    assert tubes_after_death(audits, front_page.format("true"), deaths=notice) == [4, 5]
+    assert tubes_after_death(audits, front_page.format("false"), deaths=notice) == []
+
+
+def test_a_death_belongs_to_every_record_number_of_a_person_and_to_none_that_two_persons_share(
+    audits: AuditWorld,
+) -> None:
+    notice = DIED.replace("R1", "R2")
+    linked = """
+        line | patient_id | person_id | national_id | national_id_valid
+        2    | R1         | R1        | -           | -
+        3    | R2         | R1        | -           | -
+    """
+    shared = """
+        line | patient_id | person_id | national_id | national_id_valid
+        2    | R1         | R1        | N1          | true
+        3    | R1         | R1        | N2          | true
+    """
+    assert tubes_after_death(audits, linked, deaths=notice) == [4, 5]
+    assert tubes_after_death(audits, shared, deaths=DIED) == []
+
+
+def test_the_higher_source_holds_and_of_dates_that_agree_the_later(audits: AuditWorld) -> None:
+    deaths = """
+        line | patient_id | died_to    | information_source
+        2    | R1         | 2014-05-20 | hospital_record
+        3    | R1         | {}         | disease_control
+    """
+    assert tubes_after_death(audits, deaths=deaths.format("2014-05-22")) == [5]
+    assert tubes_after_death(audits, deaths=deaths.format("2014-06-20")) == [4, 5]
+    assert tubes_after_death(audits, deaths=deaths.format("2013-05-20")) == [4, 5]
+
+
+@pytest.mark.parametrize(
+    ("told", "called", "infused", "lines"),
+    [
+        ("2014-05-20", "2014-06-01", "2014-05-05", [4, 5]),
+        ("2013-05-20", "2014-06-01", "2013-01-05", []),
+        ("2014-05-20", "2014-05-19", "2014-05-05", []),
+        ("2014-05-20", "2014-06-01", "2014-05-21", []),
+    ],
+    ids=["possible", "before an admission", "after the call", "before the first infusion"],
+)
+def test_a_day_that_cannot_be_the_day_of_death_sets_nothing_aside(
+    told: str, called: str, infused: str, lines: list[int], audits: AuditWorld
+) -> None:
+    drawn = {
+        "stays": STAY.format("home", "-"),
+        "infusions": f"line | patient_id | infused_on\n2 | R1 | {infused}",
+        "followups": f"""
+            line | patient_id | vital_status | called_on | died_from | died_to
+            2    | R1         | dead         | {called}  | {told}    | {told}
+        """,
+    }
+    assert tubes_after_death(audits, **drawn) == lines
+
+
+def test_a_late_household_register_sets_nothing_of_the_living_aside(audits: AuditWorld) -> None:
+    deaths = "line | patient_id | died_to | information_source\n2 | R1 | 2014-07-01 | household_register"
+    assert tubes_after_death(audits, deaths=deaths) == []
+
+
+def test_signs_and_infusions_after_a_death_are_caught(audits: AuditWorld) -> None:
+    vitals = """
+        line | patient_id | measured_at      | item | value
+        2    | R1         | 2014-05-20 23:00 | sbp  | 60
+        3    | R1         | 2014-05-21 07:00 | sbp  | 110
+    """
+    infusions = "line | patient_id | infused_on\n2 | R1 | 2014-05-20\n3 | R1 | 2014-05-21"
+    known = {"patients": PERSON, "deaths": DIED}
+    assert audits.caught("vitals_not_after_death", vitals=vitals, **known) == [3]
+    assert audits.caught("infusions_not_after_death", infusions=infusions, **known) == [3]
+
+
+def test_somebody_alive_after_the_recorded_death_is_caught(audits: AuditWorld) -> None:
+    assert audits.caught(
+        "followups_alive_after_death",
+        patients=PERSON,
+        deaths=DIED,
+        followups="""
+            line | patient_id | called_on  | informed_on | reached | informant | vital_status
+            2    | R1         | 2014-08-01 | 2014-07-30  | yes     | spouse    | alive
+            3    | R1         | 2014-08-01 | 2014-05-01  | yes     | spouse    | alive
+            4    | R1         | 2014-08-01 | -           | no      | nobody    | alive
+            5    | R1         | 2014-08-01 | 2014-05-20  | yes     | spouse    | dead
+            6    | R2         | 2014-08-01 | -           | yes     | patient   | alive
+            7    | R1         | 2014-08-01 | -           | yes     | patient   | alive
+            8    | R1         | 2014-08-01 | 2014-07-28  | yes     | nobody    | alive
+            9    | R1         | 2014-08-01 | -           | yes     | nobody    | alive
+        """,
+    ) == [2, 7, 8]
