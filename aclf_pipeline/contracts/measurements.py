@@ -152,6 +152,7 @@ class Assessments(Contract):
     from_on: pl.Date = column("First day of a dated answer", null=True)
     to_on: pl.Date = column("Last day of a dated answer", null=True)
     precision: str = column("Precision of a dated answer", null=True, within=PRECISIONS)
+    receipt: str = column("How a date was read when not plainly: month_only or year_only", null=True)
     unparsed: str = column("Source columns whose text could not be read, comma-joined", null=True)
 
     class Config:

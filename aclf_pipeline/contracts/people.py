@@ -151,6 +151,8 @@ class Followups(Contract):
     transplanted_on: pl.Date = column("First day on which the stated transplant can have been", null=True)
     transplanted_to: pl.Date = column("Last day on which the stated transplant can have been", null=True)
     note: str = column("Remark, identifiers redacted", null=True)
+    died_in_note: bool = column("The remark tells of the patient's death", null=True)
+    receipt: str = column("How dates were read when not plainly: month_only, year_only, comma-joined", null=True)
     unparsed: str = column("Source columns whose text could not be read, comma-joined", null=True)
 
     class Config:

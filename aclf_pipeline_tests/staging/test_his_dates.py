@@ -116,11 +116,13 @@ def test_months_and_years_are_intervals() -> None:
     assert [(row["died_from"], row["died_to"], row["died_precision"]) for row in rows] == [month] * 3 + [year] * 2 + [
         day
     ]
+    assert [row["receipt"] for row in rows] == ["month_only"] * 3 + ["year_only"] * 2 + [None]
 
 
 def test_a_month_of_transplant_is_an_interval() -> None:
     [row] = stage_cells("followup_calls", "followups", "移植日期", ["2015-02"])
     assert (row["transplanted_on"], row["transplanted_to"]) == (date(2015, 2, 1), date(2015, 2, 28))
+    assert row["receipt"] == "month_only"
 
 
 def test_an_event_before_the_birth_month_is_impossible() -> None:

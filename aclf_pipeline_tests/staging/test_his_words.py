@@ -80,24 +80,25 @@ def test_an_answer_becomes_its_code(column: str, item: str, text: str, code: str
 
 
 @pytest.mark.parametrize(
-    ("text", "first", "last", "precision"),
+    ("text", "first", "last", "precision", "receipt"),
     [
-        ("2003年体检发现", date(2003, 1, 1), date(2003, 12, 31), "year"),
-        ("2003年", date(2003, 1, 1), date(2003, 12, 31), "year"),
-        ("2003", date(2003, 1, 1), date(2003, 12, 31), "year"),
-        ("2003年2月", date(2003, 2, 1), date(2003, 2, 28), "month"),
-        ("2003.2", date(2003, 2, 1), date(2003, 2, 28), "month"),
+        ("2003年体检发现", date(2003, 1, 1), date(2003, 12, 31), "year", None),
+        ("2003年", date(2003, 1, 1), date(2003, 12, 31), "year", "year_only"),
+        ("2003", date(2003, 1, 1), date(2003, 12, 31), "year", "year_only"),
+        ("2003年2月", date(2003, 2, 1), date(2003, 2, 28), "month", "month_only"),
+        ("2003.2", date(2003, 2, 1), date(2003, 2, 28), "month", "month_only"),
     ],
 )
-def test_a_dated_history_is_an_interval(text: str, first: date, last: date, precision: str) -> None:
+def test_a_dated_history_is_an_interval(text: str, first: date, last: date, precision: str, receipt: str) -> None:
     [row] = answers("HBsAg阳性史", "hbsag_history", text)
-    assert (row["from_on"], row["to_on"], row["precision"]) == (first, last, precision)
+    assert (row["from_on"], row["to_on"], row["precision"], row["receipt"]) == (first, last, precision, receipt)
 
 
 def test_onset_is_a_day_or_a_month() -> None:
     day, month = answers("起病日期", "onset", "2014-03-01", "2014年2月")
     assert (day["from_on"], day["to_on"], day["precision"]) == (date(2014, 3, 1), date(2014, 3, 1), "day")
     assert (month["from_on"], month["to_on"], month["precision"]) == (date(2014, 2, 1), date(2014, 2, 28), "month")
+    assert (day["receipt"], month["receipt"]) == (None, "month_only")
 
 
 def test_a_list_gives_one_row_for_each_value() -> None:
@@ -327,6 +328,23 @@ def test_only_filled_signs_give_rows() -> None:
         ("consciousness", None, None, None),
         ("weight", None, "kg", "value"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("note", "tells"),
+    [
+        ("家属诉已故", True),
+        ("电话未接通，邻居诉患者去年病故", True),
+        ("家属否认死亡", False),
+        ("没有去世", False),
+        ("换号", False),
+        (None, None),
+    ],
+)
+def test_a_remark_that_tells_of_a_death_is_marked(note: str | None, tells: bool | None) -> None:
+    hospital = Hospital()
+    hospital.deliver("followup_calls", [{"病案号": "R1", "生存状态": "失访", "备注": note}])
+    assert hospital.stage("followups").select("vital_status", "died_in_note").rows() == [("lost", tells)]
 
 
 def test_a_follow_up_is_left_as_stated() -> None:

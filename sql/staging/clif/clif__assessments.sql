@@ -57,6 +57,7 @@ select
     cast(null as date) as from_on,
     cast(null as date) as to_on,
     cast(null as varchar) as precision,
+    cast(null as varchar) as receipt,
     nullif(
         concat_ws(
             ',',

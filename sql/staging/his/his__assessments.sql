@@ -1,7 +1,8 @@
 -- Structured progress assessments, unpivoted: one row for each filled cell, one for each value of a list, and always
 -- one `note`, so that an assessment without any answer still stands as evidence of its time and occasion. The code of
 -- a note is the same for all: by it a corrected assessment is known even when every answer changed.
--- A range of encephalopathy grades counts as its upper bound; months and years are intervals, never a mid-point.
+-- A range of encephalopathy grades counts as its upper bound; a month or a year is an interval, never a mid-point, and
+-- has a receipt where it stands for a date.
 -- A day before 1950, before the birth month or after the batch is left out and named in `unparsed`.
 -- one row per assessed item (one per listed value for lists)
 with assessments as (
@@ -319,6 +320,13 @@ select
     if(is_impossible, null, first_on) as from_on,
     if(is_impossible, null, last_on) as to_on,
     if(is_impossible, null, precision) as precision,
+    if(
+        not is_impossible
+        and precision in ('month', 'year')
+        and regexp_full_match(value_text, '[0-9０-９年月．./－-]+'),
+        precision || '_only',
+        null
+    ) as receipt,
     nullif(
         concat_ws(
             ',',

@@ -1,5 +1,6 @@
 -- Follow-up calls, as stated: what was said, when, and the day the statement is true for. A row coded alive although
--- nobody was reached stays so here; the rules meet it. A month or a year is an interval, never a mid-point.
+-- nobody was reached stays so here; the rules meet it. A month or a year is an interval, never a mid-point, and has a
+-- receipt. A remark that tells of the death is marked; whether it is one is not decided here.
 -- A day before 1950, before the birth month or after the batch is left out and named in `unparsed`.
 -- one row per follow-up call and snapshot
 with calls as (
@@ -94,6 +95,7 @@ typed as (
         died.precision as died_precision,
         grafted.first_on as grafted_first,
         grafted.last_on as grafted_last,
+        coalesce(grafted.precision, 'day') as grafted_precision,
         case cleaned.mode_text
             when '电话' then 'telephone'
             when '门诊' then 'clinic'
@@ -141,6 +143,7 @@ dated as (
         if(informed_read between earliest and latest, informed_read, null) as informed_on,
         coalesce(died_first <= latest and died_last >= earliest, false) as is_died_possible,
         coalesce(grafted_first <= latest and grafted_last >= earliest, false) as is_grafted_possible,
+        coalesce(died_precision, 'day') as told_precision,
         coalesce(called_read <> date '1900-01-01', called_text is not null) as has_called,
         coalesce(informed_read <> date '1900-01-01', informed_text is not null) as has_informed,
         coalesce(died_first <> date '1900-01-01', died_text is not null) as has_died,
@@ -167,6 +170,16 @@ select
     if(is_grafted_possible, grafted_first, null) as transplanted_on,
     if(is_grafted_possible, grafted_last, null) as transplanted_to,
     note,
+    regexp_matches(note, '(已故|病故|身故|去世|过世|死亡)')
+    and not regexp_matches(note, '(未|没有|否认|无|不)[^，。；]{0,3}(已故|病故|身故|去世|过世|死亡)') as died_in_note,
+    nullif(
+        concat_ws(
+            ',',
+            if('month' in (told_precision, grafted_precision), 'month_only', null),
+            if('year' in (told_precision, grafted_precision), 'year_only', null)
+        ),
+        ''
+    ) as receipt,
     nullif(
         concat_ws(
             ',',
