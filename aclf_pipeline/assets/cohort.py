@@ -7,6 +7,7 @@ What does not belong here: who is eligible (the study page) and how anything is 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import NoReturn
 
 import dagster as dg
@@ -18,12 +19,17 @@ from aclf_pipeline.assets.pages import EXPECTATIONS, finish_held_back
 from aclf_pipeline.assets.populations import population_result, population_specs
 from aclf_pipeline.contracts.marts import MARTS
 from aclf_pipeline.quality.contract_check import check_table
-from aclf_pipeline.quality.expectations import expect, expectations_of, volume, volume_expectations_of
+from aclf_pipeline.quality.data_docs import DataDocs
+from aclf_pipeline.quality.expectations import expect, expectations_of, volume_expectations_of
+from aclf_pipeline.quality.volume import keep_volume, volume, with_change, yearly
 from aclf_pipeline.science.cohort import CohortTables, assemble
 from aclf_pipeline.warehouse.connection import Warehouse
+from aclf_pipeline.warehouse.release import last_released
 
 COHORT_TABLES = ("cohort", "eligibility", "attrition", "cohort_provenance")
 CONTRACT = "contract"
+DOCS = "data_docs"
+"""The folder of Data Docs among the pages."""
 INPUTS = ("marts.candidates", "intermediate.facts")
 
 
@@ -48,7 +54,7 @@ def cohort_asset(house: House) -> dg.AssetsDefinition:
             candidates, facts = (wh.frame(f"select * from {name}") for name in INPUTS)
             made = assemble(candidates, facts, house.protocol, house.as_of)
             broken = {name: check_table(getattr(made, name), contracts[name]) for name in COHORT_TABLES}
-            judged = [*_contract_results(broken), *_population_results(house, wh, made)]
+            judged = [*_contract_results(broken), *_population_results(house, wh, made, context.run.run_id)]
             if any(not r.passed and r.severity == dg.AssetCheckSeverity.ERROR for r in judged):
                 yield from judged
                 _hold_back(house, wh, context.run.run_id, broken)
@@ -89,12 +95,35 @@ def _contract_results(broken: Mapping[str, list[str]]) -> Iterator[dg.AssetCheck
         )
 
 
-def _population_results(house: House, wh: Warehouse, made: CohortTables) -> Iterator[dg.AssetCheckResult]:
-    """Measure every expectation, keep the results for the validation page, and report them."""
-    tables = {"volume": volume(wh), **{name: getattr(made, name) for name in COHORT_TABLES}}
-    results = expect(tables, house.settings.protocol, house.settings.study)
+def _population_results(
+    house: House, wh: Warehouse, made: CohortTables, refresh_id: str
+) -> Iterator[dg.AssetCheckResult]:
+    """Measure every expectation, keep the results for the pages and Data Docs, and report them."""
+    counts, settings = volume(wh), house.settings
+    keep_volume(wh, counts, refresh_id)
+    tables = {name: getattr(made, name) for name in COHORT_TABLES}
+    results = expect(
+        {"volume": with_change(wh, counts), "years": yearly(wh), **tables},
+        settings.protocol,
+        settings.study,
+        released=last_released(settings.releases, COHORT_TABLES),
+        docs=data_docs(house, refresh_id),
+    )
     wh.write(EXPECTATIONS, pl.DataFrame([asdict(result) for result in results], infer_schema_length=None))
     yield from (population_result(result) for result in results)
+
+
+def data_docs(house: House, refresh_id: str) -> DataDocs:
+    """Where this study's Data Docs are kept: the store beside the warehouse, the site among the pages."""
+    settings = house.settings
+    mark = ", SYNTHETIC DATA" if settings.is_synthetic else ""
+    return DataDocs(
+        workshop=settings.root / "great_expectations" / settings.study,
+        site=settings.reports / DOCS,
+        title=f"{settings.study}{mark}",
+        run_name=refresh_id,
+        run_time=datetime.now(UTC),
+    )
 
 
 def _written(house: House, wh: Warehouse, made: CohortTables) -> Iterator[dg.MaterializeResult]:

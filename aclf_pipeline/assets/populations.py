@@ -8,13 +8,13 @@ from collections.abc import Iterable
 import dagster as dg
 
 from aclf_pipeline.protocol.expectations import Expectation
-from aclf_pipeline.quality.expectations import ExpectationResult
+from aclf_pipeline.quality.expectations import COUNTED, ExpectationResult
 from aclf_pipeline.quality.summary import expectation_metadata, plain
 
 
 def asset_of(table: str) -> tuple[str, str]:
-    """The asset an expectation is a check of; those of volume count what the gate let through to the cohort."""
-    return "marts", "cohort" if table == "volume" else table
+    """The asset an expectation is a check of; the counts are of what the gate let through to the cohort."""
+    return "marts", "cohort" if table in COUNTED else table
 
 
 def population_specs(expectations: Iterable[Expectation]) -> list[dg.AssetCheckSpec]:

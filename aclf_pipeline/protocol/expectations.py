@@ -18,7 +18,7 @@ from aclf_pipeline.protocol.errors import ProtocolError
 from aclf_pipeline.protocol.models import Identifier, Says, Scalar, Stanza
 from aclf_pipeline.protocol.pages import read_yaml, stanzas_in_order
 
-Measure = Literal["rows", "distinct", "complete", "median", "mean", "share", "value"]
+Measure = Literal["rows", "distinct", "complete", "median", "mean", "share", "value", "drift"]
 
 
 class Expectation(Stanza):
@@ -26,7 +26,8 @@ class Expectation(Stanza):
 
     Measures: `rows` of the table; `distinct` values of a column; `complete`, the share of rows in which the column is
     known; `median` and `mean` of what is known; `share` of the known values that are one of `equals`; `value`, every
-    known value.
+    known value; `drift` of the known values since the last release, as Kullback-Leibler divergence over fifths of a
+    number, or over the values of a word (only `high` is allowed).
     """
 
     id: Identifier
@@ -50,6 +51,8 @@ class Expectation(Stanza):
             raise ValueError(
                 "measures rows, which have no column" if self.column else f"asks {self.measure} of no column"
             )
+        if self.measure == "drift" and (self.low is not None or self.high is None):
+            raise ValueError("measures drift, which has only a high")
         if (self.measure == "share") != bool(self.equals):
             raise ValueError("needs 'equals' to say which values a share counts; only a share has it")
         return self

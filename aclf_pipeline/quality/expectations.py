@@ -1,9 +1,10 @@
 """Expectations: what whole populations should look like, measured by Great Expectations on small frames.
 
-Great Expectations judges the population layer only: one suite per table, on an in-memory frame and an ephemeral
-context. It is imported where it runs (seconds of CPU) and sends nothing home. It sees the measured columns only.
+Great Expectations judges the population layer only: one suite per table, on an in-memory frame. It is imported where it
+runs (seconds of CPU) and sends nothing home. It sees the measured columns only.
 
-What does not belong here: the bounds and their reasons (protocol/studies/<study>/expectations.yaml) and single rows.
+What does not belong here: the bounds and their reasons (protocol/studies/<study>/expectations.yaml), the counts that
+are measured (`volume`), the documents of what was measured (`data_docs`), and single rows.
 """
 
 from __future__ import annotations
@@ -15,16 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import polars as pl
 
-from aclf_pipeline.contracts import KINDS
 from aclf_pipeline.protocol.errors import did_you_mean
 from aclf_pipeline.protocol.expectations import Expectation, load_expectations
+from aclf_pipeline.quality.data_docs import DataDocs
 from aclf_pipeline.quality.executor import QualityError
-from aclf_pipeline.warehouse.connection import Warehouse
 
 VOLUME = "volume"
 """The name of the table of counts."""
+YEARS = "years"
+"""The name of the table of counts by calendar year."""
+COUNTED = (VOLUME, YEARS)
 
 _CLASSES = {
     "rows": "ExpectTableRowCountToBeBetween",
@@ -34,13 +38,19 @@ _CLASSES = {
     "mean": "ExpectColumnMeanToBeBetween",
     "share": "ExpectColumnMeanToBeBetween",
     "value": "ExpectColumnValuesToBeBetween",
+    "drift": "ExpectColumnKLDivergenceToBeLessThan",
 }
 _SEVERITY = {"warn": "warning", "block": "critical"}
+_NEW_WORDS = {"tail_weight_holdout": 0.001}
+"""Weight kept for words the last release did not have: without it one new word makes the divergence infinite."""
 
 
 @dataclass(frozen=True)
 class ExpectationResult:
-    """What was expected and what was found; `observed` is None where nothing could be measured, which never passes."""
+    """What was expected and what was found; `observed` is None where nothing could be measured, which never passes.
+
+    Only a drift is told as kept without being measured: when there is no earlier release to have drifted from.
+    """
 
     id: str
     says: str
@@ -53,29 +63,41 @@ class ExpectationResult:
 
 
 def expectations_of(folder: Path, study: str) -> list[Expectation]:
-    """What a study expects of its marts; the expectations of `volume` are `volume_expectations_of`."""
-    return [expectation for expectation in load_expectations(folder, study) if expectation.table != VOLUME]
+    """What a study expects of its marts; those of `volume` and `years` are `volume_expectations_of`."""
+    return [expectation for expectation in load_expectations(folder, study) if expectation.table not in COUNTED]
 
 
 def volume_expectations_of(folder: Path, study: str) -> list[Expectation]:
-    """What a study expects of the table `volume`, the counts of core."""
-    return [expectation for expectation in load_expectations(folder, study) if expectation.table == VOLUME]
+    """What a study expects of the tables `volume` and `years`, the counts of core."""
+    return [expectation for expectation in load_expectations(folder, study) if expectation.table in COUNTED]
 
 
-def expect(frames: Mapping[str, pl.DataFrame], folder: Path, study: str) -> list[ExpectationResult]:
-    """Measure what the study's page expects of the given tables (marts by name, or `volume`), in the page's order.
+def expect(
+    frames: Mapping[str, pl.DataFrame],
+    folder: Path,
+    study: str,
+    *,
+    released: Mapping[str, pl.DataFrame] | None = None,
+    docs: DataDocs | None = None,
+) -> list[ExpectationResult]:
+    """Measure what the study's page expects of the given tables (marts by name, `volume`, `years`), in its order.
 
-    Expectations of `volume` are left out when it is not given, those of the marts when only it is.
+    Expectations of a counted table are left out when it is not given, those of the marts when only counted ones are.
+    `released` are the tables of the last release, for drift; `docs` is where Data Docs are kept.
     """
     asked = [
-        *(volume_expectations_of(folder, study) if VOLUME in frames else []),
-        *(expectations_of(folder, study) if set(frames) - {VOLUME} else []),
+        *(e for e in volume_expectations_of(folder, study) if e.table in frames),
+        *(expectations_of(folder, study) if set(frames) - set(COUNTED) else []),
     ]
-    return judge_expectations(frames, asked)
+    return judge_expectations(frames, asked, released=released, docs=docs)
 
 
 def judge_expectations(
-    frames: Mapping[str, pl.DataFrame], expectations: Sequence[Expectation]
+    frames: Mapping[str, pl.DataFrame],
+    expectations: Sequence[Expectation],
+    *,
+    released: Mapping[str, pl.DataFrame] | None = None,
+    docs: DataDocs | None = None,
 ) -> list[ExpectationResult]:
     """Measure every expectation, in the order of the page. `frames` maps a table's name to its rows.
 
@@ -83,9 +105,32 @@ def judge_expectations(
     """
     _must_exist(frames, expectations)
     results: dict[str, ExpectationResult] = {}
+    before = {e.id: _known_before(e, released or {}) for e in expectations if e.measure == "drift"}
+    for expectation in expectations:
+        if expectation.measure == "drift":
+            now = _measured(frames[expectation.table], expectation)
+            if before[expectation.id] is None or not now.drop_nulls().len():
+                results[expectation.id] = _no_drift(expectation, is_first=before[expectation.id] is None)
+    gx, classes = _great_expectations()
+    context = gx.get_context(mode="ephemeral") if docs is None else docs.context(gx)
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     for table in dict.fromkeys(expectation.table for expectation in expectations):
-        asked = [expectation for expectation in expectations if expectation.table == table]
-        results |= _run_suite(table, frames[table], asked)
+        asked = [e for e in expectations if e.table == table and e.id not in results]
+        columns = {
+            e.id: _comparable(_measured(frames[table], e), before.get(e.id)).rename(e.id)
+            for e in asked
+            if e.column is not None
+        }
+        # a table without measured columns still has its rows
+        rows = pl.Series("_row", range(frames[table].height), pl.Int64)
+        suite = [_as_gx(e, classes, before.get(e.id)) for e in asked]
+        found = _validate(gx, context, table, pl.DataFrame([rows, *columns.values()]), suite, docs)
+        by_id = {e.id: e for e in asked}
+        for result in found.results:
+            expectation = by_id[result.expectation_config.meta["id"]]
+            results[expectation.id] = _result(expectation, result, frames[table].height)
+    if docs is not None:
+        docs.build(context)
     return [results[expectation.id] for expectation in expectations]
 
 
@@ -115,28 +160,23 @@ def _measured(frame: pl.DataFrame, expectation: Expectation) -> pl.Series:
     values = frame.get_column(expectation.column)
     if expectation.measure == "share":
         return values.is_in(list(expectation.equals)).cast(pl.Float64)
+    if expectation.measure == "drift" and not values.dtype.is_numeric():
+        return values.cast(pl.String)
     if expectation.measure in ("complete", "distinct"):
         return values.cast(pl.Float64) if values.dtype.is_numeric() else values
     return values.cast(pl.Float64)
 
 
-def _run_suite(table: str, frame: pl.DataFrame, asked: Sequence[Expectation]) -> dict[str, ExpectationResult]:
-    gx, classes = _great_expectations()
-    columns = {e.id: _measured(frame, e).rename(e.id) for e in asked if e.column is not None}
-    # a table without measured columns still has its rows
-    data = pl.DataFrame([pl.Series("_row", range(frame.height), pl.Int64), *columns.values()]).to_pandas()
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    suite = context.suites.add(gx.ExpectationSuite(name=table))
-    for expectation in asked:
-        suite.add_expectation(_as_gx(expectation, classes))
-    batch = (
-        context.data_sources.add_pandas("frames").add_dataframe_asset(table).add_batch_definition_whole_dataframe("all")
-    )
-    checked = batch.get_batch(batch_parameters={"dataframe": data}).validate(suite)
-    by_id = {expectation.id: expectation for expectation in asked}
-    found = [(by_id[result.expectation_config.meta["id"]], result) for result in checked.results]
-    return {expectation.id: _result(expectation, result, frame.height) for expectation, result in found}
+def _validate(
+    gx: Any, context: Any, table: str, frame: pl.DataFrame, suite: Sequence[Any], docs: DataDocs | None
+) -> Any:
+    """Run one suite over one frame; with `docs`, under the name of the refresh."""
+    made = context.suites.add_or_update(gx.ExpectationSuite(name=table, expectations=list(suite)))
+    source = context.data_sources.add_or_update_pandas(f"frames_{table}")
+    batch = source.add_dataframe_asset(table).add_batch_definition_whole_dataframe("all")
+    asked = context.validation_definitions.add_or_update(gx.ValidationDefinition(name=table, data=batch, suite=made))
+    run = {} if docs is None else {"run_id": docs.run_id(gx)}
+    return asked.run(batch_parameters={"dataframe": frame.to_pandas()}, **run)
 
 
 def _great_expectations() -> tuple[Any, Any]:
@@ -148,12 +188,59 @@ def _great_expectations() -> tuple[Any, Any]:
     return gx, classes
 
 
-def _as_gx(expectation: Expectation, classes: Any) -> Any:
-    bounds = {"min_value": expectation.low, "max_value": expectation.high}
+def _as_gx(expectation: Expectation, classes: Any, before: pl.Series | None) -> Any:
     column = {} if expectation.column is None else {"column": expectation.id}
+    bounds: dict[str, Any] = {"min_value": expectation.low, "max_value": expectation.high}
+    if before is not None:
+        holdout = {} if before.dtype.is_numeric() else _NEW_WORDS
+        bounds = {"threshold": expectation.high, "partition_object": partition(before), **holdout}
     return getattr(classes, _CLASSES[expectation.measure])(
-        **bounds, **column, severity=_SEVERITY[expectation.severity], meta={"id": expectation.id}
+        **bounds,
+        **column,
+        severity=_SEVERITY[expectation.severity],
+        meta={"id": expectation.id},
+        description=f"{expectation.says} ({expectation.because})",
     )
+
+
+def partition(values: pl.Series) -> dict[str, list[Any]]:
+    """How known values are spread, as Great Expectations takes it: shares of values, or of fifths of a number's range.
+
+    Fifths are between the quintiles of `values`; a number that takes fewer than five values has fewer bins.
+    """
+    known = values.drop_nulls()
+    if not known.dtype.is_numeric():
+        counted = known.cast(pl.String).value_counts(sort=True)
+        return {"values": counted[values.name].to_list(), "weights": (counted["count"] / known.len()).to_list()}
+    cuts = sorted({float(known.quantile(q / 5, "linear") or 0.0) for q in range(6)})
+    edges = cuts if len(cuts) > 1 else [cuts[0] - 0.5, cuts[0] + 0.5]
+    weights, _ = np.histogram(known.to_numpy(), bins=edges)
+    return {"bins": edges, "weights": (weights / weights.sum()).tolist()}
+
+
+def _known_before(expectation: Expectation, released: Mapping[str, pl.DataFrame]) -> pl.Series | None:
+    """The column in the last release; None without a release, or when nothing of it was known then."""
+    frame = released.get(expectation.table)
+    if frame is None or expectation.column not in frame.columns:
+        return None
+    values = _measured(frame, expectation)
+    return values if values.drop_nulls().len() else None
+
+
+def _comparable(values: pl.Series, before: pl.Series | None) -> pl.Series:
+    """Numbers beyond what the last release held fall into its outermost bins."""
+    if before is None or not before.dtype.is_numeric():
+        return values
+    return values.clip(pl.lit(before.min()), pl.lit(before.max()))
+
+
+def _no_drift(expectation: Expectation, *, is_first: bool) -> ExpectationResult:
+    """Nothing to have drifted from, which is kept; or nothing known any more, which is not."""
+    expected = f"{_expected(expectation)}, once there is an earlier release" if is_first else _expected(expectation)
+    return ExpectationResult(
+        expectation.id, expectation.says, expectation.table, expectation.severity, passed=is_first, observed=None,
+        expected=expected, because=expectation.because,
+    )  # fmt: skip
 
 
 def _result(expectation: Expectation, result: Any, rows: int) -> ExpectationResult:
@@ -182,31 +269,3 @@ def _expected(expectation: Expectation) -> str:
     if expectation.high is None:
         return f"at least {expectation.low:g}"
     return f"{expectation.low:g} to {expectation.high:g}"
-
-
-def volume(wh: Warehouse) -> pl.DataFrame:
-    """The table `volume` of the page: one row of counts over core and quarantine.
-
-    `rows_<kind>` for each kind, `patients` (distinct record numbers), `labs_per_patient` and `vitals_per_patient` (null
-    without patients), `worst_quarantined_share`: the largest share set aside of the current rows of one kind.
-    """
-    counts = {kind: int(wh.scalar(f"select count(*) from core.{kind}")) for kind in KINDS}
-    aside = dict(
-        wh.rows(
-            """-- rows set aside: one row per table
-            select table_name, count(*) from quality.quarantine group by table_name"""
-        )
-    )
-    patients = int(wh.scalar("select count(distinct patient_id) from core.patients"))
-    shares = [
-        aside.get(kind, 0) / (counts[kind] + aside.get(kind, 0)) for kind in KINDS if counts[kind] or kind in aside
-    ]
-    return pl.DataFrame(
-        {f"rows_{kind}": [count] for kind, count in counts.items()}
-        | {
-            "patients": [patients],
-            "labs_per_patient": pl.Series([counts["labs"] / patients if patients else None], dtype=pl.Float64),
-            "vitals_per_patient": pl.Series([counts["vitals"] / patients if patients else None], dtype=pl.Float64),
-            "worst_quarantined_share": [max(shares, default=0.0)],
-        }
-    )

@@ -93,6 +93,15 @@ def publish(
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def last_released(releases: Path, tables: Iterable[str]) -> dict[str, pl.DataFrame]:
+    """Tables of the newest release, by name without schema; empty when nothing has been published."""
+    made = [path for path in releases.glob("*-*") if (path / "manifest.json").is_file()]
+    if not made:
+        return {}
+    newest = max(made, key=lambda path: path.stat().st_mtime_ns)
+    return {name: pl.read_parquet(path) for name in tables if (path := newest / f"{name}.parquet").is_file()}
+
+
 def verify(release: Path) -> list[str]:
     """What of a release is no longer as its manifest says; nothing when all is."""
     manifest = json.loads((release / "manifest.json").read_text("utf-8"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,16 @@ import aclf_pipeline.protocol
 from aclf_pipeline.contracts.marts import MARTS
 from aclf_pipeline.protocol import ProtocolError
 from aclf_pipeline.protocol.expectations import Expectation, load_expectations
+from aclf_pipeline.quality.data_docs import DataDocs
 from aclf_pipeline.quality.executor import QualityError
 from aclf_pipeline.quality.expectations import (
     expect,
     expectations_of,
     judge_expectations,
-    volume,
     volume_expectations_of,
 )
 from aclf_pipeline.quality.gate import run_gate
+from aclf_pipeline.quality.volume import CHANGING, keep_volume, volume, with_change
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline_tests.quality.world import protocol, rule, stage, stage_nothing
 
@@ -112,9 +115,13 @@ def test_every_study_has_a_page_with_volume_size_completeness_and_events(study: 
 
 def test_the_tables_that_are_given_decide_what_is_asked() -> None:
     counts = pl.DataFrame({"patients": [3], "labs_per_patient": [1.0], "worst_quarantined_share": [0.0]})
+    counts = counts.with_columns(pl.lit(0.5).alias(f"change_{name}") for name in CHANGING)
     asked = [(r.id, r.passed) for r in expect({"volume": counts}, PAGES, STUDIES[0])]
-    assert asked == [("patients_present", True), ("labs_per_patient", False), ("quarantined_share", True)]
-    assert [e.id for e in volume_expectations_of(PAGES, STUDIES[0])] == [name for name, _ in asked]
+    assert asked[:3] == [("patients_present", True), ("labs_per_patient", False), ("quarantined_share", True)]
+    assert ("patients_not_fewer", False) in asked
+    counted = volume_expectations_of(PAGES, STUDIES[0])
+    assert [e.id for e in counted if e.table == "volume"] == [name for name, _ in asked]
+    assert {e.table for e in counted} == {"volume", "years"}
     assert not {e.id for e in expectations_of(PAGES, STUDIES[0])} & {name for name, _ in asked}
     with pytest.raises(QualityError, match="is about table 'cohort', which is not there"):
         expect({"attrition": counts}, PAGES, STUDIES[0])
@@ -171,3 +178,100 @@ def test_volume_counts_core_and_what_was_set_aside(wh: Warehouse) -> None:
     assert row["worst_quarantined_share"] == pytest.approx(0.2)
     wh.execute("delete from core.patients")
     assert volume(wh)["labs_per_patient"].to_list() == [None]
+
+
+def drift(column: str, before: list[object], now: list[object]) -> Any:
+    (result,) = judge_expectations(
+        {"cohort": pl.DataFrame({column: now})},
+        [expectation("drift", column=column, high=0.05)],
+        released={"cohort": pl.DataFrame({column: before})},
+    )
+    return result
+
+
+AGES = [float(age) for age in range(20, 70)]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "passed"),
+    [
+        (AGES, AGES, True),
+        (AGES, [age + 0.2 for age in AGES], True),
+        (AGES, [age / 10 for age in AGES], False),
+        (AGES, AGES[:25] * 2, False),
+        ([5.0] * 10, [5.0] * 9 + [None], True),
+        (["death", "admin"] * 50, ["death", "admin"] * 40 + ["admin"] * 20, True),
+        (["death", "admin"] * 50, ["death", *["admin"] * 99], False),
+        (["death", "admin"] * 50, ["transplant"] * 100, False),
+        ([True, False] * 50, [False] * 100, False),
+    ],
+)
+def test_drift_is_told_from_noise(before: list[object], now: list[object], passed: bool) -> None:
+    result = drift("measured", before, now)
+    assert result.passed is passed, result
+    assert result.observed is not None
+
+
+def test_without_an_earlier_release_nothing_has_drifted_and_it_says_so() -> None:
+    (result,) = judge_expectations({"cohort": COHORT}, [expectation("drift", column="bilirubin", high=0.05)])
+    assert (result.passed, result.observed) == (True, None)
+    assert "once there is an earlier release" in result.expected
+
+
+def test_a_column_that_lost_every_value_has_drifted() -> None:
+    result = drift("measured", AGES, [None] * 50)
+    assert not result.passed
+
+
+def docs(tmp_path: Path, run: str, day: int) -> DataDocs:
+    return DataDocs(
+        tmp_path / "store", tmp_path / "site", "a study, SYNTHETIC DATA", run, datetime(2026, 1, day, tzinfo=UTC)
+    )
+
+
+def test_data_docs_keep_every_refresh_and_name_no_outside_address(tmp_path: Path) -> None:
+    asked = [expectation("median", column="bilirubin", low=200, high=550), expectation("rows", id="rows", low=9)]
+    for day in (1, 2):
+        judge_expectations({"cohort": COHORT}, asked, docs=docs(tmp_path, f"refresh-{day}", day))
+    pages = {
+        path.relative_to(tmp_path / "site"): path.read_text("utf-8") for path in (tmp_path / "site").rglob("*.html")
+    }
+    assert sum("validations" in path.parts for path in pages) == 2
+    index = pages[Path("index.html")]
+    assert index.index("refresh-2") < index.index("refresh-1")
+    for path, text in pages.items():
+        assert not re.search(r"(src|href)=\"(https?:)?//", text), path
+        assert "<script" not in text, path
+        assert "SYNTHETIC DATA" in text, path
+    files = {path.suffix for path in (tmp_path / "site").rglob("*") if path.is_file()}
+    assert files <= {".html"}
+
+
+def test_every_link_of_data_docs_leads_to_a_page(tmp_path: Path) -> None:
+    judge_expectations({"cohort": COHORT}, [expectation("rows", low=1)], docs=docs(tmp_path, "refresh", 1))
+    for page in (tmp_path / "site").rglob("*.html"):
+        for target in re.findall(r"href=\"([^\"#]+)", page.read_text("utf-8")):
+            assert (page.parent / target).resolve().is_file(), (page, target)
+
+
+def test_counts_are_compared_with_the_last_published_refresh(tmp_path: Path) -> None:
+    with Warehouse.open(tmp_path / "w.duckdb") as wh:
+        for refresh, state, day, patients in (
+            ("a", "published", 1, 10.0),
+            ("b", "published", 2, 20.0),
+            ("c", "held_back", 3, 5.0),
+        ):
+            wh.execute(
+                "insert into quality.refreshes (refresh_id, started_at, source, study, as_of, protocol_digest, state)"
+                " values (?, ?, 'his', 's', date '2019-01-01', 'd', ?)",
+                [refresh, datetime(2026, 1, day), state],
+            )
+            keep_volume(wh, pl.DataFrame({name: [patients] for name in CHANGING}), refresh)
+        now = with_change(wh, pl.DataFrame({name: [15] for name in CHANGING}))
+    assert now["change_patients"].to_list() == [0.75]
+
+
+def test_without_a_published_refresh_a_change_is_unknown(tmp_path: Path) -> None:
+    with Warehouse.open(tmp_path / "w.duckdb") as wh:
+        now = with_change(wh, pl.DataFrame({name: [15] for name in CHANGING}))
+    assert now["change_rows_labs"].to_list() == [None]
