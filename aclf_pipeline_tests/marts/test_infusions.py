@@ -75,6 +75,71 @@ def test_a_line_dated_before_admission_does_not_hide_the_order_of_the_true_day()
     ]
 
 
+def marks(world: World) -> list[tuple[Any, ...]]:
+    infusions = world.build("intermediate.infusions").sort("infused_on", "is_counted")
+    return infusions.select("infused_on", "is_counted", "mark", "cells_infused_1e6").rows()
+
+
+def before_admission(choice: str | None = None) -> World:
+    """A line of 25 February before the admission of 1 March, two lines inside, and an order alone on 19 March."""
+    world = treated("2014-03-05", "2014-03-12", orders=("2014-03-05", "2014-03-12", "2014-03-19"))
+    early = line(world, "2014-02-25", cells_infused_1e6=55.0)
+    world.violations.append(("infusions", "infusions_in_hospital", "flag", early))
+    if choice:
+        world.case("infusion_before_admission", "R1", choice)
+    return world
+
+
+@pytest.mark.parametrize("choice", [None, "not_counted"])
+def test_a_line_before_the_admission_is_marked_and_not_counted_by_default(choice: str | None) -> None:
+    assert marks(before_admission(choice)) == [
+        (date(2014, 2, 25), False, "pre_index", 55.0),
+        (date(2014, 3, 5), True, None, 60.0),
+        (date(2014, 3, 12), True, None, 60.0),
+        (date(2014, 3, 19), True, "order_only", None),
+    ]
+
+
+def test_a_line_decided_to_be_that_of_the_lone_order_has_the_orders_day_and_its_own_dose() -> None:
+    world = before_admission("of_the_order")
+    assert marks(world)[1:] == [(date(2014, 3, 12), True, None, 60.0), (date(2014, 3, 19), True, "pre_index", 55.0)]
+    assert found(world)[2] == (date(2014, 3, 19), True, "ledger_and_order", 1, 3)
+
+
+def test_a_line_decided_to_be_right_counts_in_the_stay_that_follows() -> None:
+    infusions = before_admission("as_dated").build("intermediate.infusions").sort("infused_on")
+    assert infusions.select("infused_on", "is_counted", "mark", "episode_id", "infusion_no").row(0) == (
+        date(2014, 2, 25), True, "pre_index", "R1-1", 1,
+    )  # fmt: skip
+
+
+def test_a_decision_about_one_patient_says_nothing_about_another() -> None:
+    world = before_admission()
+    world.patient("R2")
+    world.case("infusion_before_admission", "R2", "as_dated")
+    assert marks(world)[0][1] is False
+
+
+@pytest.mark.parametrize(("choice", "infusions"), [("one_infusion", 1), ("several_infusions", 2)])
+def test_lines_days_apart_that_differ_are_one_infusion_unless_decided_otherwise(choice: str, infusions: int) -> None:
+    world = treated("2014-03-05")
+    line(world, "2014-03-07", batch_no="UC2", cells_infused_1e6=48.0)
+    world.case("infusion_entered_differently", "R1", choice)
+    assert [row[3] for row in marks(world)] == [60.0, 48.0][:infusions]
+    assert world.build("marts.candidates")["infusions"].to_list() == [infusions]
+
+
+def test_a_dose_that_cannot_be_is_left_out_and_its_day_stands() -> None:
+    world = treated("2014-03-05")
+    high = line(world, "2014-03-12", cells_infused_1e6=6000.0)
+    world.violations.append(("infusions", "infusions_dose_plausible", "flag", high))
+    assert marks(world) == [(date(2014, 3, 5), True, None, 60.0), (date(2014, 3, 12), True, None, None)]
+
+
+def test_an_infusion_in_no_stay_is_marked_as_such() -> None:
+    assert marks(treated("2013-03-05", orders=("2013-06-05",)))[0][1:3] == (False, "outside_stay")
+
+
 @pytest.mark.parametrize(
     ("second", "course", "time_zero"), [("2014-05-04", 2, date(2014, 5, 4)), ("2014-05-05", 1, None)]
 )

@@ -85,6 +85,7 @@ class World:
         self.rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
         self.parameters = dict(PARAMETERS)
         self.violations: list[tuple[str, str, str, int]] = []
+        self.cases: list[tuple[str, str, str, str]] = []
         self.next_id = 1
 
     def add(self, kind: str, **values: Any) -> int:
@@ -131,6 +132,10 @@ class World:
             self.add("infusions", patient_id=patient, infused_on=day, batch_no="UC1", cells_infused_1e6=60.0)
         return self
 
+    def case(self, question: str, patient: str, in_force: str, state: str = "decided") -> None:
+        """Enter a case of the worklist with the choice in force."""
+        self.cases.append((question, patient, in_force, state))
+
     def open(self) -> duckdb.DuckDBPyConnection:
         """Write core and protocol into an empty warehouse and run every model of the study in order."""
         con = duckdb.connect()
@@ -167,6 +172,9 @@ class World:
         _table(con, "quality.violations",
                "table_name varchar, rule_id varchar, action varchar, _row_id bigint, patient_id varchar",
                [(*violation, owners[violation[3]]) for violation in self.violations])  # fmt: skip
+        _table(
+            con, "quality.cases", "question varchar, patient_id varchar, in_force varchar, state varchar", self.cases
+        )
 
     def build(self, table: str) -> pl.DataFrame:
         """The named table, all models having run."""
