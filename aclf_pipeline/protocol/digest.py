@@ -15,14 +15,18 @@ from typing import Any
 from aclf_pipeline.protocol.models import Code
 
 
-def digest_of(pages: Mapping[str, Any], codelists: Mapping[str, Sequence[Code]]) -> str:
-    """SHA-256, in hex, over the canonical content of all pages."""
+def canonical_text(pages: Mapping[str, Any], codelists: Mapping[str, Sequence[Code]]) -> str:
+    """The content of all pages as one line of JSON, always the same for the same content."""
     content = {
         "pages": pages,
         "codelists": {name: [code.model_dump() for code in codes] for name, codes in codelists.items()},
     }
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def digest_of(canonical: str) -> str:
+    """SHA-256, in hex, of the canonical text: of a file that holds it, `sha256sum` gives the same."""
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _plain(value: Any) -> str:

@@ -47,6 +47,7 @@ Unit = Annotated[str, BeforeValidator(_unit_text), AfterValidator(_known_unit)]
 Loinc = Annotated[str, Field(pattern=r"^\d{1,7}-\d$")]
 Scalar = bool | int | float | str | date
 Action = Literal["block", "quarantine", "flag", "repair", "adjudicate"]
+Backwards = Literal["block", "fail", "warn", "ignore"]
 Frozen = Annotated[Mapping[str, V], AfterValidator(MappingProxyType), PlainSerializer(dict)]
 
 
@@ -118,6 +119,7 @@ class Rule(Stanza):
     category: Annotated[str, Field(pattern=r"^(conformance|completeness|plausibility)(/[a-z_]+)?$")]
     action: Action
     tolerate: Annotated[float, Field(ge=0, le=1)] = 0.0
+    backwards: Backwards | None = None
     because: Says
     fix: Says
     sources: tuple[str, ...] | None = None
@@ -146,6 +148,14 @@ class Rule(Stanza):
         if self.question is not None:
             asked += [self.question, sorted(self.quarantine_when)]
         return hashlib.sha256(json.dumps(asked, ensure_ascii=False).encode()).hexdigest()[:12]
+
+    @property
+    def on_going_backwards(self) -> Backwards:
+        """What follows when a finding comes back, or a row fails that was known and clean: the page's word.
+
+        Without one the check fails; a rule that repairs or asks a person only says so, since nothing is lost by it.
+        """
+        return self.backwards or ("warn" if self.action in ("repair", "adjudicate") else "fail")
 
     def applies_to(self, source: str) -> bool:
         """Whether the rule is meant for a source."""

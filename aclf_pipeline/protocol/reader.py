@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aclf_pipeline.protocol.digest import digest_of
+from aclf_pipeline.protocol.digest import canonical_text, digest_of
 from aclf_pipeline.protocol.errors import ProtocolError, did_you_mean, none_of
 from aclf_pipeline.protocol.models import (
     Adjudication,
@@ -37,7 +37,10 @@ SHARED_PAGES = (
 
 
 class Protocol(BaseModel):
-    """All pages that hold for one study. `digest` names their content; two equal digests mean equal pages."""
+    """All pages that hold for one study. `digest` names their content; two equal digests mean equal pages.
+
+    `canonical` is that content, as text: what a release keeps, so that a later version can be compared with it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,6 +54,7 @@ class Protocol(BaseModel):
     study: Study
     analysis: tuple[Analysis, ...]
     digest: str
+    canonical: str = Field(default="", repr=False)
 
     def rules_for(self, table: str, source: str | None = None) -> list[Rule]:
         """The rules of one table, in the order of the page, for a source (default: the study's)."""
@@ -104,6 +108,7 @@ def load_protocol(folder: Path, study: str) -> Protocol:
         problems += _plan_names(plan_page, plan, the_study)
     if problems or the_study is None:
         raise ProtocolError(problems)
+    canonical = canonical_text(raw, codelists)
     return Protocol(
         analytes=analytes,
         definitions=definitions,
@@ -114,7 +119,8 @@ def load_protocol(folder: Path, study: str) -> Protocol:
         codelists=codelists,
         study=the_study,
         analysis=tuple(plan),
-        digest=digest_of(raw, codelists),
+        digest=digest_of(canonical),
+        canonical=canonical,
     )
 
 
