@@ -77,7 +77,9 @@ class Ended(Contract):
     death_from: pl.Date = column("First day on which the death can have been", null=True)
     death_to: pl.Date = column("Last day on which the death can have been", null=True)
     death_source: str = column("Who dates the death", null=True, within=DEATH_SOURCES)
-    death_disputed: bool = column("One source alone states a death that a later follow-up contradicts; not counted")
+    death_disputed: bool = column(
+        "A death is stated and does not count: one source alone against a later word of life, or by decision"
+    )
     transplant_on: pl.Date = column(
         "Day of the liver transplant; null while it is known as an interval only", null=True
     )
@@ -146,6 +148,9 @@ class HbvAclfCandidates(Ended, Measured, Keyed):
     has_pregnancy_or_lactation: bool = column("Pregnant or lactating")
     has_thyroid_disease: bool = column("Primary thyroid disease")
     stay_hours: float = column("Length of the index episode, hours; whole days where only dates are known", null=True)
+    left_without_follow_up: bool = column(
+        "Left the last stay against advice and was never heard of again; censored at discharge, for sensitivity analyses"
+    )
 
     class Config:
         """One row per candidate."""

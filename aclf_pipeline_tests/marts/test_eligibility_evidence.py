@@ -155,6 +155,20 @@ def test_a_tumour_must_be_imaged_before_the_first_infusion(day: str, says: str, 
     assert (excluded(world) == {"malignancy"}) is found
 
 
+@pytest.mark.parametrize(
+    ("choice", "coded", "found"), [("excluded", False, True), ("no_cancer", False, False), ("no_cancer", True, True)]
+)
+def test_a_tumour_on_an_image_alone_excludes_unless_a_decision_clears_the_patient(
+    choice: str, coded: bool, found: bool
+) -> None:
+    world = World().eligible()
+    world.add("imaging", patient_id="R1", examined_at="2014-03-04 09:00", liver_cancer="yes", conclusion="…")
+    world.case("hcc_date_hidden", "R1", choice)
+    if coded:
+        world.add("diagnoses", patient_id="R1", stay_id="R1-1", code="C22.000")
+    assert (excluded(world) == {"malignancy"}) is found
+
+
 def test_without_infusion_before_the_first_infusion_means_up_to_the_end_of_the_index_stay() -> None:
     world = World().eligible()
     world.rows["infusions"].clear()

@@ -1,15 +1,11 @@
 -- Every statement of a person's death, with the days between which it places the death and its rank among the sources:
 -- the source itself, hospital record, assessment, front page, disease control, follow-up, household register.
 -- A household register may be late and a follow-up may know the month only: such a death lies between the last sign of
--- life and the last possible day. A follow-up date that is after the call, or before signs of life from the hospital,
--- is a misprint: the death stands, its day is unknown up to the call.
+-- life and the last possible day. A day that the gate found impossible is a misprint: the death stands, its day is
+-- unknown up to the day it was told; or, by decision, its year is off by one, or the statement is not believed. A death
+-- that only a remark tells of is one by decision.
 -- one row per statement
-with parameters as (
-    select max(value) filter (where parameter = 'death_agreement_days') as agreement_days
-    from rules.parameters
-),
-
-persons as (
+with persons as (
     select
         patient_id,
         person_id,
@@ -28,9 +24,29 @@ identities as (
 signs as (
     select
         person_id,
-        seen_on,
-        kind
+        seen_on
     from intermediate.life_signs
+),
+
+decisions as (
+    select
+        person_id,
+        max(choice) filter (where question = 'death_date_year_typo') as on_misprint,
+        max(choice) filter (where question = 'death_in_note_only') as on_remark
+    from intermediate.decisions
+    group by person_id
+),
+
+misprints as (
+    select distinct _row_id
+    from quality.violations
+    where rule_id in ('followups_death_date_possible', 'deaths_date_possible')
+),
+
+remarks as (
+    select distinct _row_id
+    from quality.violations
+    where rule_id = 'followups_death_not_in_note'
 ),
 
 registered as (
@@ -41,7 +57,7 @@ registered as (
         deaths.died_from,
         deaths.died_to,
         deaths.died_precision,
-        deaths.died_to as known_on
+        coalesce(deaths.registered_on, deaths.died_to) as known_on
     from core.deaths as deaths
     left join persons on deaths.patient_id = persons.patient_id
     left join identities on deaths.national_id = identities.national_id
@@ -89,6 +105,22 @@ called as (
     where followups.vital_status = 'dead'
 ),
 
+remarked as (
+    select
+        followups._row_id,
+        persons.person_id,
+        'follow_up' as source,
+        cast(null as date) as died_from,
+        followups.called_on as died_to,
+        cast(null as varchar) as died_precision,
+        followups.called_on as known_on
+    from core.followups as followups
+    inner join persons on followups.patient_id = persons.patient_id
+    inner join remarks on followups._row_id = remarks._row_id
+    inner join decisions on persons.person_id = decisions.person_id
+    where decisions.on_remark = 'dead'
+),
+
 notices as (
     select * from registered
     union all
@@ -97,41 +129,48 @@ notices as (
     select * from discharged
     union all
     select * from called
-),
-
-hospital_signs as (
-    select
-        person_id,
-        max(seen_on) as seen_on
-    from signs
-    where kind not in ('follow-up', 'infusion')
-    group by person_id
+    union all
+    select * from remarked
 ),
 
 checked as (
     select
         notices.*,
-        notices.source = 'follow_up' and (
-            notices.died_to is null
-            or notices.died_from > notices.known_on
-            or notices.died_to < hospital_signs.seen_on - cast(parameters.agreement_days as integer)
-        ) as is_misdated
+        if(misprints._row_id is null, 'as_stated', coalesce(decisions.on_misprint, 'other_source')) as reading
     from notices
-    cross join parameters
-    left join hospital_signs on notices.person_id = hospital_signs.person_id
+    left join misprints on notices._row_id = misprints._row_id
+    left join decisions on notices.person_id = decisions.person_id
     where notices.person_id is not null
+),
+
+corrected as (
+    select
+        * exclude (died_from, died_to),
+        case
+            when reading <> 'year_corrected' then died_from
+            when died_from > known_on then cast(died_from - interval '1 year' as date)
+            else cast(died_from + interval '1 year' as date)
+        end as died_from,
+        case
+            when reading <> 'year_corrected' then died_to
+            when died_from > known_on then cast(died_to - interval '1 year' as date)
+            else cast(died_to + interval '1 year' as date)
+        end as died_to
+    from checked
+    where reading <> 'not_dead'
 ),
 
 bounded as (
     select
         * exclude (died_from, died_to),
+        reading = 'other_source' or died_to is null as is_misdated,
+        case when reading <> 'other_source' and source <> 'household_register' then died_from end as died_from,
         case
-            when is_misdated then null
-            when source = 'household_register' then null
-            else died_from
-        end as died_from,
-        case when is_misdated then known_on else least(died_to, coalesce(known_on, died_to)) end as died_to
-    from checked
+            when reading = 'other_source' or died_to is null then known_on
+            when source = 'follow_up' then least(died_to, coalesce(known_on, died_to))
+            else died_to
+        end as died_to
+    from corrected
 ),
 
 seen_before as (
@@ -166,7 +205,7 @@ select
     end as died_from,
     bounded.died_to,
     bounded.died_precision,
-    coalesce(bounded.is_misdated, false) as is_misdated,
+    bounded.is_misdated,
     bounded._row_id
 from bounded
 left join seen_before on bounded._row_id = seen_before._row_id and bounded.source = seen_before.source

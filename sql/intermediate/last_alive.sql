@@ -1,5 +1,5 @@
 -- The last day each person is known to have been alive: the latest sign of life that does not come after the death.
--- Where a death is disputed, only what lies before it is undisputed.
+-- Where a death is disputed, only what lies before it is undisputed; where it is refuted by decision, all signs count.
 -- one row per person
 with signs as (
     select * from intermediate.life_signs
@@ -10,6 +10,7 @@ deaths as (
         person_id,
         died_to
     from intermediate.deaths
+    where not is_refuted
 ),
 
 before_death as (

@@ -1,6 +1,7 @@
 -- What the record holds against a candidate: every place in which an exclusion of NCT07198854 shows. "Before the first
 -- infusion" means up to the end of the index episode for who had none. Codes count in the index episode and before it,
--- unless the front page says that the condition arose in the stay; pregnancy counts in the index episode only.
+-- unless the front page says that the condition arose in the stay; pregnancy counts in the index episode only. An image
+-- that alone speaks of cancer counts unless a decision clears the patient.
 -- one row per candidate, exclusion and kind of source
 with parameters as (
     select
@@ -141,6 +142,12 @@ assessed as (
         )
 ),
 
+cleared as (
+    select person_id
+    from intermediate.decisions
+    where question = 'hcc_date_hidden' and choice = 'no_cancer'
+),
+
 imaged as (
     select
         anchors.candidate_id,
@@ -152,6 +159,7 @@ imaged as (
     from core.imaging as imaging
     inner join persons on imaging.patient_id = persons.patient_id
     inner join anchors on persons.person_id = anchors.person_id
+    anti join cleared on anchors.person_id = cleared.person_id
     where imaging.liver_cancer = 'yes' and cast(imaging.examined_at as date) < anchors.before_on
 ),
 

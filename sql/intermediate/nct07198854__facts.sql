@@ -256,7 +256,10 @@ outcome_facts as (
             deaths.sources,
             ', days apart: ',
             deaths.days_apart,
-            case when deaths.is_disputed then '; disputed by a later follow-up, not counted' end
+            case
+                when deaths.is_refuted then '; refuted by decision, not counted'
+                when deaths.is_disputed then '; one source alone against a later word of life, not counted'
+            end
         ) as explanation
     from anchors
     inner join intermediate.deaths as deaths on anchors.person_id = deaths.person_id

@@ -1,6 +1,6 @@
 -- Liver transplants: the procedure log first, then the front page's coded procedure, the executed order and the day
 -- told on follow-up. Where none of them speaks, weeks of tacrolimus date the transplant by the first order, and the
--- code of a transplanted liver places it between two stays; both are marked as inferred.
+-- code of a transplanted liver places it between two stays; both are marked as inferred, and a decision may refuse it.
 -- one row per person with a transplant
 with parameters as (
     select max(value) filter (where parameter = 'tacrolimus_days') as tacrolimus_days
@@ -21,6 +21,12 @@ stays as (
         admitted_on,
         lag(discharged_on) over (partition by person_id order by admitted_at, stay_id) as last_discharged_on
     from intermediate.stays
+),
+
+refused as (
+    select person_id
+    from intermediate.decisions
+    where question = 'transplant_missing' and choice = 'not_transplanted'
 ),
 
 coded as (
@@ -96,6 +102,12 @@ transplanted_before as (
     inner join stays on coded.stay_id = stays.stay_id
 ),
 
+inferred as (
+    select * from suppressed
+    union all
+    select * from transplanted_before
+),
+
 statements as (
     select * from performed
     union all
@@ -103,9 +115,9 @@ statements as (
     union all
     select * from told
     union all
-    select * from suppressed
-    union all
-    select * from transplanted_before
+    select inferred.*
+    from inferred
+    anti join refused on inferred.person_id = refused.person_id
 ),
 
 ranked as (

@@ -1,5 +1,6 @@
 -- The candidates of NCT07198854: the facts turned to columns, with what decides eligibility and what became of each.
 -- A death or transplant whose day is not known lies between two days; it has a day of its own where the two are one.
+-- Who left against advice and was never heard of again is marked, so that an analysis can take it for another outcome.
 -- one row per candidate
 with anchors as (
     select * from intermediate.anchors
@@ -72,6 +73,15 @@ pivoted as (
     group by candidate_id
 ),
 
+last_stays as (
+    select
+        person_id,
+        arg_max(disposition, (admitted_at, stay_id)) filter (where admitted_at is not null) as disposition,
+        max(discharged_on) as discharged_on
+    from intermediate.stays
+    group by person_id
+),
+
 outcomes as (
     select
         anchors.candidate_id,
@@ -82,8 +92,15 @@ outcomes as (
         transplants.from_on as transplant_from,
         transplants.to_on as transplant_to,
         coalesce(transplants.is_inferred, false) as transplant_inferred,
-        last_alive.last_alive_on
+        last_alive.last_alive_on,
+        coalesce(
+            last_stays.disposition = 'against_advice'
+            and deaths.person_id is null
+            and last_alive.last_alive_on <= last_stays.discharged_on,
+            false
+        ) as left_without_follow_up
     from anchors
+    left join last_stays on anchors.person_id = last_stays.person_id
     left join intermediate.deaths as deaths on anchors.person_id = deaths.person_id
     left join intermediate.transplants as transplants on anchors.person_id = transplants.person_id
     left join intermediate.last_alive as last_alive on anchors.person_id = last_alive.person_id
@@ -157,7 +174,8 @@ select
     outcomes.transplant_from,
     outcomes.transplant_to,
     outcomes.transplant_inferred,
-    outcomes.last_alive_on
+    outcomes.last_alive_on,
+    outcomes.left_without_follow_up
 from anchors
 inner join pivoted on anchors.candidate_id = pivoted.candidate_id
 inner join outcomes on anchors.candidate_id = outcomes.candidate_id
