@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     source: str = Field(default="his", description="Folder name below sql/staging")
     exports_dir: Path | None = Field(default=None, description="Folder with the source's batch folders")
     as_of: date | None = Field(default=None, description="Day the analysis looks back from; default: the study page's")
+    review_on: date | None = Field(
+        default=None, description="Day on which waivers must be valid; default: the newest delivery's, else `as_of`"
+    )
     protocol: Path = Field(default=PACKAGE / "protocol", description="Folder of the protocol's pages")
     sql: Path = Field(
         default=_CHECKOUT_SQL if _CHECKOUT_SQL.is_dir() else PACKAGE / "_sql", description="Folder of the SQL graph"

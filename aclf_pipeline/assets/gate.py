@@ -39,8 +39,9 @@ def gate_asset(house: House) -> dg.AssetsDefinition:
     @dg.multi_asset(name="gate", specs=[*core, *ledger], check_specs=_check_specs(house.rules))
     def gate(context: dg.AssetExecutionContext) -> Iterator[Yielded]:
         with house.open() as wh:
+            day = house.review_on(wh)
             report = run_gate(
-                wh, house.protocol, house.audits, context.run.run_id, source=house.source.id, as_of=house.as_of
+                wh, house.protocol, house.audits, context.run.run_id, source=house.source.id, review_on=day
             )
             checks = [_check_result(check, house.settings.reports_url) for check in report.checks]
             if report.blocked:

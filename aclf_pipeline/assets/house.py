@@ -20,6 +20,7 @@ from aclf_pipeline.protocol import Protocol, ProtocolError, Rule, load_protocol,
 from aclf_pipeline.settings import Settings
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline.warehouse.graph import Model, load_audits, load_graph
+from aclf_pipeline.warehouse.ledger import newest_delivery
 from aclf_pipeline.warehouse.sources import Source, load_source
 
 
@@ -88,6 +89,10 @@ class House:
     def as_of(self) -> date:
         """The day the analysis looks back from: a setting, else the study page's; never the clock."""
         return self.settings.as_of or self.protocol.study.as_of
+
+    def review_on(self, wh: Warehouse) -> date:
+        """The day on which waivers must be valid: a setting, else the day of the newest delivery, else `as_of`."""
+        return self.settings.review_on or newest_delivery(wh, self.source) or self.as_of
 
     def contract(self, table: str) -> type[Contract] | None:
         """The contract of `schema.name`, or None for a table that has none."""

@@ -64,4 +64,4 @@ def _judge(wh: Warehouse, house: House, pseudonyms: PseudonymKey) -> GateReport:
     for model in (*house.models, *absent_models(house.source)):
         if model.schema == "staging":
             build(wh, model, house.contract(model.table))
-    return run_gate(wh, house.protocol, house.audits, REFRESH, source=house.source.id, as_of=house.as_of)
+    return run_gate(wh, house.protocol, house.audits, REFRESH, source=house.source.id, review_on=house.review_on(wh))

@@ -115,7 +115,7 @@ def _judge(wh: Warehouse, judged: Judged, mutant: Mutant) -> None:
     with _with_figure(wh, mutant):
         run_gate(
             wh, protocol.model_copy(update={"rules": rules}), judged.house.audits, REFRESH, [mutant.rule.table],
-            source=judged.house.source.id, as_of=judged.house.as_of,
+            source=judged.house.source.id, review_on=judged.house.as_of,
         )  # fmt: skip
 
 

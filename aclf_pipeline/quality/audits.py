@@ -10,7 +10,7 @@ What does not belong here: the queries (sql/audits) and rules about one row (`ex
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -25,24 +25,49 @@ from aclf_pipeline.warehouse.graph import shared_views
 WIDEST = 400
 """Characters of `observed` that are kept."""
 
+REPAIRED = "quality.repaired__"
+"""While the gate runs, `quality.repaired__<kind>` holds the rows that repairs rewrote, whole."""
+
 _STAGING = re.compile(r"\bstaging\.(\w+)", re.IGNORECASE)
 _SHARED = re.compile(r"\baudit\.(\w+)", re.IGNORECASE)
 
 
-def current(table: str) -> str:
-    """The rows of a staging table that no newer version replaces, as a query."""
-    return (
+def current(table: str, *, rewritten: bool = False) -> str:
+    """The rows of a staging table that no newer version replaces, as a query; with `rewritten`, as repaired."""
+    query = (
         f"select s.* from staging.{table} as s anti join"
         f" (select _row_id from quality.superseded where table_name = '{table}') as old on old._row_id = s._row_id"
+    )
+    if not rewritten:
+        return query
+    repaired = f"{REPAIRED}{table}"
+    return (
+        f"{query} anti join (select _row_id from {repaired}) as repaired on repaired._row_id = s._row_id"
+        f" union all select * from {repaired}"
     )
 
 
 @dataclass
 class Seen:
-    """What audits see while `current_views` is open: the staged kinds, and the shared views made so far."""
+    """What audits see while `current_views` is open: the staged kinds, those of them that hold repaired rows, and the
+    shared views made so far.
+    """
 
+    wh: Warehouse
     kinds: frozenset[str]
+    rewritten: set[str] = field(default_factory=set)
     shared: set[str] = field(default_factory=set)
+
+    def current(self, kind: str) -> str:
+        """The rows of a kind that audits see, as a query."""
+        return current(kind, rewritten=kind in self.rewritten)
+
+    def show(self, kind: str) -> None:
+        """Let `temp.<kind>` show what the kind now holds; what was made of the rows before is forgotten."""
+        self.wh.execute(f"create or replace temp view {kind} as {self.current(kind)}")
+        for view in self.shared:
+            self.wh.execute(f"drop table if exists temp.audit{view}")
+        self.shared.clear()
 
     def translated(self, sql: str) -> str:
         """A query of the audits as it is run: current rows for staged ones, made views for shared ones."""
@@ -53,9 +78,12 @@ class Seen:
 @contextmanager
 def current_views(wh: Warehouse) -> Iterator[Seen]:
     """While open, `temp.<kind>` shows the current rows of each kind that is staged."""
-    seen = Seen(frozenset(kind for kind in KINDS if f"staging.{kind}" in wh.tables()))
+    known = wh.tables()
+    for left_behind in sorted(name for name in known if name.startswith(REPAIRED)):
+        wh.execute(f"drop table {left_behind}")
+    seen = Seen(wh, frozenset(kind for kind in KINDS if f"staging.{kind}" in known))
     for kind in seen.kinds:
-        wh.execute(f"create or replace temp view {kind} as {current(kind)}")
+        seen.show(kind)
     try:
         yield seen
     finally:
@@ -63,13 +91,31 @@ def current_views(wh: Warehouse) -> Iterator[Seen]:
             wh.execute(f"drop table if exists temp.audit{view}")
         for kind in seen.kinds:
             wh.execute(f"drop view if exists temp.{kind}")
+        for kind in seen.rewritten:
+            wh.execute(f"drop table if exists {REPAIRED}{kind}")
 
 
 def run_audit(wh: Warehouse, rule: Rule, audits: Mapping[str, str], seen: Seen) -> pl.DataFrame:
     """The current rows an audit rejects (_row_id, patient_id, observed), one per row and observation.
 
-    Needs `current_views`. Raises QualityError naming rule and file when there is no such file, the query fails, does
-    not return exactly `_row_id` and `observed`, or returns rows that `rule.table` does not hold.
+    Raises QualityError as `found_by` does.
+    """
+    with found_by(wh, rule, audits, seen, ("_row_id", "observed")):
+        return wh.frame(
+            f"""-- current rows the audit rejects: one row per row and observation
+            select distinct s._row_id, s.patient_id, left(f.observed::varchar, {WIDEST}) as observed
+            from temp.audit_found as f
+            join temp.{rule.table} as s on s._row_id = f._row_id
+            order by all"""
+        )
+
+
+@contextmanager
+def found_by(wh: Warehouse, rule: Rule, audits: Mapping[str, str], seen: Seen, columns: Sequence[str]) -> Iterator[str]:
+    """While open, `temp.audit_found` holds what the audit of a rule returns; gives rule and file, for messages.
+
+    Raises QualityError naming rule and file when there is no such file, the query fails, does not return exactly
+    `columns`, or returns rows that `rule.table` does not hold.
     """
     if rule.id not in audits:
         raise QualityError(f"rule '{rule.id}' has no 'holds' and there is no sql/audits/{rule.id}.sql")
@@ -80,7 +126,8 @@ def run_audit(wh: Warehouse, rule: Rule, audits: Mapping[str, str], seen: Seen) 
     except Exception as error:
         raise QualityError(f"{where}: the audit cannot be run: {error}") from error
     try:
-        return _read_found(wh, rule.table, where)
+        _check_found(wh, rule, where, columns)
+        yield where
     finally:
         wh.execute("drop table if exists temp.audit_found")
 
@@ -110,25 +157,18 @@ def asked_text(audits: Mapping[str, str], rule_id: str) -> str | None:
     return "\n".join([*shared_views(audits, audits[rule_id]).values(), audits[rule_id]])
 
 
-def _read_found(wh: Warehouse, table: str, where: str) -> pl.DataFrame:
-    columns = wh.frame("select * from temp.audit_found limit 0").schema
-    if set(columns) != {"_row_id", "observed"}:
-        raise QualityError(
-            f"{where}: an audit returns the columns _row_id and observed; this one: {', '.join(columns)}"
-        )
-    if not columns["_row_id"].is_integer() and columns["_row_id"] != pl.Null:
-        raise QualityError(f"{where}: _row_id is {columns['_row_id']}; it must be the _row_id of staging.{table}")
+def _check_found(wh: Warehouse, rule: Rule, where: str, columns: Sequence[str]) -> None:
+    found = wh.frame("select * from temp.audit_found limit 0").schema
+    if set(found) != set(columns):
+        asked = f"{', '.join(columns[:-1])} and {columns[-1]}"
+        what = {"repair": "a repair"}.get(rule.action, "an audit")
+        raise QualityError(f"{where}: {what} returns the columns {asked}; this one: {', '.join(found)}")
+    if not found["_row_id"].is_integer() and found["_row_id"] != pl.Null:
+        raise QualityError(f"{where}: _row_id is {found['_row_id']}; it must be the _row_id of staging.{rule.table}")
     strangers = wh.scalar(
         f"""-- row ids the table does not hold
         select count(*) from temp.audit_found as f
-        anti join staging.{table} as s on s._row_id = f._row_id"""
+        anti join staging.{rule.table} as s on s._row_id = f._row_id"""
     )
     if strangers:
-        raise QualityError(f"{where}: {strangers} of the row ids it returns are not in staging.{table}")
-    return wh.frame(
-        f"""-- current rows the audit rejects: one row per row and observation
-        select distinct s._row_id, s.patient_id, left(f.observed::varchar, {WIDEST}) as observed
-        from temp.audit_found as f
-        join temp.{table} as s on s._row_id = f._row_id
-        order by all"""
-    )
+        raise QualityError(f"{where}: {strangers} of the row ids it returns are not in staging.{rule.table}")

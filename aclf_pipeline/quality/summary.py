@@ -54,8 +54,24 @@ def describe(check: CheckResult) -> str:
     """One line for a list of checks: what was counted."""
     if check.problems:
         return f"Could not be judged: {check.problems[0]}"
-    line = f"{check.failing_rows:,} of {check.rows:,} rows fail ({check.share:.3%}; tolerated {check.tolerate:.3%})"
+    rows = f"{check.failing_rows:,} of {check.rows:,} rows"
+    share = f"({check.share:.3%}; tolerated {check.tolerate:.3%})"
+    if check.action == "adjudicate":
+        line = f"{_cases_told(check)} ({rows} are evidence)"
+    elif check.action == "repair":
+        line = f"{rows} repaired {share}"
+    else:
+        line = f"{rows} fail {share}"
     return line + (f"; {check.waived_rows:,} accepted by a waiver" if check.waived_rows else "")
+
+
+def _cases_told(check: CheckResult) -> str:
+    """`3 cases open, 1 decided`."""
+    counts = [(check.cases[state], state) for state in ("open", "stale", "decided") if check.cases.get(state)]
+    if not counts:
+        return "no case"
+    (first, state), *others = counts
+    return ", ".join([f"{first:,} case{'' if first == 1 else 's'} {state}", *(f"{n:,} {word}" for n, word in others)])
 
 
 def check_metadata(check: CheckResult) -> dict[str, Any]:
@@ -72,7 +88,7 @@ def check_metadata(check: CheckResult) -> dict[str, Any]:
 
 def summary_markdown(check: CheckResult) -> str:
     """What, how many, why, and what to look at, as Markdown without row contents."""
-    verdict = "kept" if check.passed else ("broken, blocks" if check.blocking else "broken")
+    verdict = _verdict(check)
     condition = f"`{check.condition}`" if "\n" not in check.condition and len(check.condition) <= _WIDEST else ""
     lines = [
         f"**{check.says}** ({check.table}, {check.category}, {check.action}): {verdict}.",
@@ -84,6 +100,14 @@ def summary_markdown(check: CheckResult) -> str:
         f"Look at: {check.fix}",
     ]
     return "\n\n".join(lines)
+
+
+def _verdict(check: CheckResult) -> str:
+    if check.problems or not check.failing_rows or check.action not in ("repair", "adjudicate"):
+        return "kept" if check.passed else ("broken, blocks" if check.blocking else "broken")
+    if check.action == "repair":
+        return "repaired" if check.passed else "repaired, in more rows than tolerated"
+    return "decided" if check.passed else "to be decided"
 
 
 def table_overview(checks: Sequence[CheckResult]) -> list[dict[str, str]]:

@@ -30,7 +30,8 @@ class CheckResult:
 
     `share` is the failing share of `rows` that no waiver accepts; `failing_rows` counts all. `problems` says why a
     check could not be carried out. `sample` has at most 25 failing rows with the keys patient (a pseudonym), observed,
-    file, line and sheet. `seconds` is the time of the pass the check was part of.
+    file, line and sheet. `seconds` is the time of the pass the check was part of. `cases` counts the cases of a rule
+    that adjudicates by their state; one that is open or stale is a warning whatever is tolerated.
     """
 
     rule_id: str
@@ -53,11 +54,12 @@ class CheckResult:
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     seconds: float = 0.0
+    cases: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def severity(self) -> Literal["ERROR", "WARN"]:
-        """How a failure of this check is shown: a flag warns, all else is an error."""
-        return "WARN" if self.action == "flag" else "ERROR"
+        """How a failure of this check is shown: what keeps its row warns, all else is an error."""
+        return "WARN" if self.action in ("flag", "repair", "adjudicate") else "ERROR"
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ def verdict(
     rows: int,
     *,
     waived: frozenset[int] = frozenset(),
+    settled: frozenset[int] = frozenset(),
+    cases: Mapping[str, int] | None = None,
     notes: Sequence[str] = (),
     problems: Sequence[str] = (),
     sample: list[dict[str, str | int | None]] | None = None,
@@ -125,25 +129,28 @@ def verdict(
 ) -> CheckResult:
     """The result of a check from its failing rows (_row_id, patient_id, observed; a row may stand several times).
 
-    The check passes when nothing kept it from being carried out and the share of failing rows that are not waived is at
-    most what is tolerated. A table without rows has no failing share.
+    The check passes when nothing kept it from being carried out and the share of failing rows that are neither waived
+    nor settled by a decision is at most what is tolerated; and no case is left to decide but for waived rows. A table
+    without rows has no failing share.
     """
     ids = failing.get_column(ROW_ID).unique()
-    counted = ids.filter(~ids.is_in(list(waived))).len() if waived else ids.len()
+    counted = ids.filter(~ids.is_in(list(waived | settled))).len() if waived or settled else ids.len()
     share = counted / rows if rows else 0.0
+    to_decide = bool(counted) and bool(cases) and any(n for state, n in (cases or {}).items() if state != "decided")
     return CheckResult(
         asked.rule_id, asked.table, asked.says, asked.category, asked.action, rows, ids.len(), share, asked.tolerate,
-        passed=not problems and share <= asked.tolerate,
+        passed=not problems and share <= asked.tolerate and not to_decide,
         blocking=asked.action == "block",
         because=asked.because,
         fix=asked.fix,
         condition=asked.condition,
         fingerprint=asked.fingerprint,
         sample=sample or [],
-        waived_rows=ids.len() - counted,
+        waived_rows=ids.filter(ids.is_in(list(waived))).len() if waived else 0,
         notes=tuple(notes),
         problems=tuple(problems),
         seconds=seconds,
+        cases=cases or {},
     )  # fmt: skip
 
 
@@ -169,27 +176,39 @@ class Places:
         ]
 
     def _located(self, row_id: int | None, patient: str | None, observed: str) -> dict[str, str | int | None]:
+        path, line, sheet = self.place(row_id)
+        return {"patient": patient, "observed": observed, "file": path, "line": line, "sheet": sheet}
+
+    def place(self, row_id: int | None) -> tuple[str | None, int | None, str | None]:
+        """File, line and sheet of a row id; nothing where there is none."""
         if row_id is None or row_id < 0:
-            return {"patient": patient, "observed": observed, "file": None, "line": None, "sheet": None}
+            return None, None, None
         place = unpack(row_id)
         path, sheets = self.files.get(place.file_id, (None, ()))
-        sheet = sheets[place.sheet - 1] if 0 < place.sheet <= len(sheets) else None
-        return {"patient": patient, "observed": observed, "file": path, "line": place.line, "sheet": sheet}
+        return path, place.line, sheets[place.sheet - 1] if 0 < place.sheet <= len(sheets) else None
+
+    def words(self, row_id: int | None) -> str:
+        """The place of a row id for a line of text."""
+        path, line, sheet = self.place(row_id)
+        return f"{path or 'unknown file'}{f', sheet {sheet}' if sheet else ''}, line {line}"
 
 
 def waived_rows(
-    wh: Warehouse, table: str, failing: pl.DataFrame, waivers: Sequence[Waiver], as_of: date
+    wh: Warehouse, table: str, failing: pl.DataFrame, waivers: Sequence[Waiver], review_on: date
 ) -> tuple[frozenset[int], list[str]]:
     """Failing rows that valid waivers of one rule accept, and a sentence on each waiver.
 
-    A waiver that has expired on `as_of`, or covers more rows than it was granted for, accepts nothing.
+    A waiver that has expired on `review_on`, or covers more rows than it was granted for, accepts nothing.
     """
     accepted: set[int] = set()
     notes = []
     for waiver in waivers:
         ids = _in_scope(wh, table, failing, waiver)
-        if not waiver.valid_on(as_of):
-            notes.append(f"The waiver of {waiver.owner} expired on {waiver.expires}; {len(ids)} rows count again")
+        if not waiver.valid_on(review_on):
+            notes.append(
+                f"The waiver of {waiver.owner} expired on {waiver.expires}; {len(ids)} rows count again"
+                f" (judged on {review_on})"
+            )
         elif len(ids) > waiver.at_most:
             notes.append(f"The waiver of {waiver.owner} is for {waiver.at_most} rows; {len(ids)} fail, so all count")
         else:

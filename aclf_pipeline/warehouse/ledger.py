@@ -7,6 +7,7 @@ What does not belong here: the tables themselves (ledger_tables) and deciding wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -16,6 +17,7 @@ import polars as pl
 
 from aclf_pipeline.protocol import Protocol
 from aclf_pipeline.warehouse.connection import Warehouse
+from aclf_pipeline.warehouse.sources import Source
 
 REJECTS = {
     "_row_id": pl.Int64,
@@ -127,6 +129,19 @@ def batch_seqs(wh: Warehouse, source: str) -> dict[str, int]:
     return dict(wh.rows("select batch, seq from quality.batches where source = ? and seq is not null", [source]))
 
 
+def newest_delivery(wh: Warehouse, source: Source) -> date | None:
+    """The day in the folder name of the newest loaded batch; None for a source whose folders carry none."""
+    days = []
+    for batch in batch_seqs(wh, source.id):
+        found = re.fullmatch(source.batches.folder, batch)
+        text = re.sub(r"\D", "", (found.groupdict().get("date") or "") if found else "")
+        try:
+            days.append(datetime.strptime(text, "%Y%m%d").date())  # noqa: DTZ007 (a day has no time zone)
+        except ValueError:
+            continue  # the folder is named by something else than a day
+    return max(days, default=None)
+
+
 def write_problems(
     wh: Warehouse,
     source: str,
@@ -185,8 +200,12 @@ def forget_batch(wh: Warehouse, source: str, batch: str) -> None:
 def begin_refresh(
     wh: Warehouse, refresh_id: str, started_at: datetime, source: str, protocol: Protocol, as_of: date
 ) -> None:
-    """Note that a refresh has begun; one that began under the same id before is overwritten."""
+    """Note that a refresh has begun; one that began under the same id before is overwritten.
+
+    One that began earlier and never said how it ended was `interrupted`, by a crash or by hand.
+    """
     wh.execute("delete from quality.refreshes where refresh_id = ?", [refresh_id])
+    wh.execute("update quality.refreshes set state = 'interrupted' where state = 'running'")
     wh.execute(
         "insert into quality.refreshes values (?, ?, null, ?, ?, ?, ?, 'running')",
         [refresh_id, started_at, source, protocol.study.id, as_of, protocol.digest],
@@ -194,7 +213,7 @@ def begin_refresh(
 
 
 def finish_refresh(wh: Warehouse, refresh_id: str, finished_at: datetime, state: str) -> None:
-    """Note how a refresh ended: 'published', 'held_back' or another single word."""
+    """Note how a refresh ended: 'published', 'held_back' or another single word but 'running' and 'interrupted'."""
     wh.execute(
         "update quality.refreshes set finished_at = ?, state = ? where refresh_id = ?",
         [finished_at, state, refresh_id],

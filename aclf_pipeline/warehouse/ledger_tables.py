@@ -48,6 +48,8 @@ DDL = (
         rule_ids varchar[] not null, evidence_digest varchar not null, evidence varchar[] not null,
         default_choice varchar not null, decision varchar, in_force varchar not null, state varchar not null,
         decided_by varchar, decided_on date, reason varchar)""",
+    """create table if not exists quality.unblindings (
+        looked_at timestamp not null, what varchar not null, reason varchar not null, by_whom varchar not null)""",
     """create table if not exists quality.volumes (
         refresh_id varchar not null, name varchar not null, value double)""",
     """create table if not exists quality.checks (

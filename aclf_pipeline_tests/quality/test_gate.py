@@ -300,7 +300,7 @@ def test_a_waiver_accepts_rows_until_its_day(
     world(wh)
     block = rule("short_stay", "stays", "days_stated <= 365", action="block")
     asked = protocol(block, waivers=[waiver("short_stay", expires, at_most, scope)])
-    report = run_gate(wh, asked, {}, "r1", as_of=DAY)
+    report = run_gate(wh, asked, {}, "r1", review_on=DAY)
     check = result(report, "short_stay")
     assert (check.passed, report.blocked, check.failing_rows) == (passed, not passed, 1)
     assert check.waived_rows == (1 if passed else 0)
@@ -311,7 +311,7 @@ def test_a_waiver_accepts_rows_until_its_day(
 def test_a_waiver_for_fewer_rows_than_fail_accepts_none(wh: Warehouse) -> None:
     world(wh)
     block = rule("never", "stays", "days_stated < 0", action="block")
-    report = run_gate(wh, protocol(block, waivers=[waiver("never", DAY, 1)]), {}, "r1", as_of=DAY)
+    report = run_gate(wh, protocol(block, waivers=[waiver("never", DAY, 1)]), {}, "r1", review_on=DAY)
     check = result(report, "never")
     assert (check.waived_rows, check.passed) == (0, False)
     assert check.notes == ("The waiver of data engineer is for 1 rows; 2 fail, so all count",)
@@ -320,7 +320,7 @@ def test_a_waiver_for_fewer_rows_than_fail_accepts_none(wh: Warehouse) -> None:
 def test_a_waived_row_of_a_quarantine_rule_is_still_set_aside(wh: Warehouse) -> None:
     world(wh)
     aside = rule("short_stay", "stays", "days_stated <= 365")
-    report = run_gate(wh, protocol(aside, waivers=[waiver("short_stay", DAY, 1)]), {}, "r1", as_of=DAY)
+    report = run_gate(wh, protocol(aside, waivers=[waiver("short_stay", DAY, 1)]), {}, "r1", review_on=DAY)
     assert result(report, "short_stay").passed
     assert lines(wh, "quality.quarantine") == [3]
 

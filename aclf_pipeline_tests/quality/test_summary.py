@@ -65,6 +65,24 @@ def test_a_row_that_fails_twice_is_counted_once() -> None:
     assert describe(check) == "2 of 8 rows fail (25.000%; tolerated 50.000%)"
 
 
+def test_a_repair_and_a_case_are_told_in_their_own_words() -> None:
+    repaired = verdict(asked_by_rule(rule("r", "stays", None, "repair", tolerate=0.5)), FAILING, 8)
+    assert describe(repaired) == "2 of 8 rows repaired (25.000%; tolerated 50.000%)"
+    assert "repaired." in summary_markdown(repaired)
+    adjudicate = rule("a", "stays", None, "adjudicate")
+    for counts, settled, told, word in (
+        ({"open": 3, "decided": 1, "stale": 0}, {512}, "3 cases open, 1 decided (2 of 8 rows are evidence)", "to be"),
+        ({"open": 0, "decided": 0, "stale": 1}, set(), "1 case stale (2 of 8 rows are evidence)", "to be decided."),
+        ({"open": 0, "decided": 2, "stale": 0}, {256, 512}, "2 cases decided (2 of 8 rows are evidence)", "decided."),
+    ):
+        check = verdict(asked_by_rule(adjudicate), FAILING, 8, cases=counts, settled=frozenset(settled))
+        assert (describe(check), check.severity) == (told, "WARN")
+        assert check.passed == (counts["open"] == counts["stale"] == 0)
+        assert word in summary_markdown(check)
+    nothing = verdict(asked_by_rule(adjudicate), FAILING.clear(), 8, cases={"open": 0, "decided": 0, "stale": 0})
+    assert (describe(nothing), nothing.passed) == ("no case (0 of 8 rows are evidence)", True)
+
+
 def test_metadata_is_flat_short_and_begins_with_the_summary() -> None:
     sample = [{"patient": f"R{n}", "observed": "x" * 999, "file": None, "line": n, "sheet": None} for n in range(40)]
     found = check_metadata(checked(sample=sample, waived=frozenset({512}), notes=["accepted"]))

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from aclf_pipeline.contracts import KINDS, Contract, empty_frame, promises
-from aclf_pipeline.protocol import Protocol, Rule, Waiver
+from aclf_pipeline.protocol import Adjudication, Protocol, Question, Rule, Waiver
 from aclf_pipeline.protocol.study import Criterion, Endpoint, Study
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline.warehouse.row_id import pack
@@ -89,14 +89,30 @@ def files(wh: Warehouse, *drawn: tuple[int, int, str, bool]) -> None:
     wh.append("quality.files", frame)
 
 
-def rule(rule_id: str, table: str, holds: str | None, action: str = "quarantine", tolerate: float = 0.0) -> Rule:
-    """A rule with the prose a page would have."""
+def rule(
+    rule_id: str,
+    table: str,
+    holds: str | None,
+    action: str = "quarantine",
+    tolerate: float = 0.0,
+    quarantine_when: Sequence[str] = (),
+) -> Rule:
+    """A rule with the prose a page would have; one that adjudicates asks `what_now`."""
     return Rule.model_validate(
         {
             "id": rule_id, "table": table, "says": f"{rule_id} is kept", "holds": holds,
             "category": "plausibility/temporal", "action": action, "tolerate": tolerate, "because": "a test",
-            "fix": "the export",
+            "fix": "the export", "question": "what_now" if action == "adjudicate" else None,
+            "quarantine_when": tuple(quarantine_when),
         }
+    )  # fmt: skip
+
+
+def decision(patient: str, evidence: str, choice: str, on: date = date(2026, 1, 1)) -> Adjudication:
+    """A signed decision about `what_now`."""
+    return Adjudication(
+        question="what_now", patient=patient, evidence=evidence, decision=choice, reason="the chart was looked at",
+        by="hepatologist", on=on,
     )  # fmt: skip
 
 
@@ -110,8 +126,12 @@ def waiver(rule_id: str, expires: date, at_most: int, scope: str | None = None) 
     )  # fmt: skip
 
 
-def protocol(*rules: Rule, waivers: Sequence[Waiver] = ()) -> Protocol:
-    """A protocol of rules alone."""
+def protocol(
+    *rules: Rule, waivers: Sequence[Waiver] = (), decisions: Sequence[Adjudication] = (), default: str = "wait"
+) -> Protocol:
+    """A protocol of rules alone, with the question `what_now`: wait, keep or drop."""
+    choices = {choice: f"The row is treated as '{choice}' says" for choice in ("wait", "keep", "drop")}
+    question = Question(id="what_now", asks="What now?", choices=choices, default=default, because="a test")
     study = Study.model_validate(
         {
             "id": "trial", "title": "A trial of the gate", "source": "his", "as_of": date(2019, 10, 31),
@@ -123,6 +143,7 @@ def protocol(*rules: Rule, waivers: Sequence[Waiver] = ()) -> Protocol:
     return Protocol.model_validate(
         {
             "analytes": {}, "definitions": {}, "rules": {r.id: r for r in rules}, "waivers": tuple(waivers),
-            "codelists": {}, "study": study, "analysis": (), "digest": "d" * 64,
+            "questions": {question.id: question}, "adjudications": tuple(decisions), "codelists": {}, "study": study,
+            "analysis": (), "digest": "d" * 64,
         }
     )  # fmt: skip
