@@ -108,6 +108,7 @@ class Definition(Stanza):
 class Rule(Stanza):
     """One quality rule. With `holds` it is a flat boolean over promised columns; without, an audit of the same id.
 
+    `follows` tells an analyst what failing rows mean for an analysis, where the action alone does not say it.
     A rule that repairs or adjudicates is always an audit. One that adjudicates names the `question` its rows are
     evidence of, and in `quarantine_when` the choices under which they are set aside.
     """
@@ -122,6 +123,7 @@ class Rule(Stanza):
     backwards: Backwards | None = None
     because: Says
     fix: Says
+    follows: Says | None = None
     sources: tuple[str, ...] | None = None
     question: Identifier | None = None
     quarantine_when: tuple[Identifier, ...] = ()
