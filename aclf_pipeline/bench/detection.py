@@ -9,16 +9,12 @@ What does not belong here: making and judging the hospital (`hospital`), the val
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, TypeAdapter
-from ruamel.yaml import YAML
 
+from aclf_pipeline.bench.catalogue import Expected, catalogue
 from aclf_pipeline.contracts import KINDS, promises
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline.warehouse.pseudonyms import PseudonymKey
@@ -26,27 +22,6 @@ from aclf_pipeline.warehouse.pseudonyms import PseudonymKey
 PLACE = ["file", "sheet", "line"]
 SERIOUS = ("quarantine", "adjudicate", "block", "repair")
 """Actions that change what is analysed: one on a row without damage is a false alarm."""
-
-
-class Expected(BaseModel):
-    """What the catalogue expects of one class: the rules that are there for it, and where their findings stand.
-
-    `row`: at one of the damaged lines; `person`: on the person (a removed row leaves no line); `file`: on the file or
-    batch.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    met_by: tuple[str, ...]
-    at: Literal["row", "person", "file"] = "row"
-    because: str | None = None
-
-
-@cache
-def catalogue() -> Mapping[str, Expected]:
-    """Every class of damage with what is expected of the gate (catalogue.yaml)."""
-    page = YAML(typ="safe").load(Path(__file__).with_name("catalogue.yaml"))
-    return TypeAdapter(dict[str, Expected]).validate_python(page)
 
 
 @dataclass(frozen=True)
