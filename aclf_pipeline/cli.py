@@ -42,6 +42,10 @@ Study = Annotated[str | None, typer.Option(help="Study, a folder of protocol/stu
 Source = Annotated[str | None, typer.Option(help="Source, a folder of sql/staging [ACLF_SOURCE]")]
 Exports = Annotated[Path | None, typer.Option(help="Folder with the source's batch folders [ACLF_EXPORTS_DIR]")]
 AsOf = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day the analysis looks back from")]
+ReviewOn = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Day on which waivers must be valid [default: the newest delivery's]"),
+]
 
 
 def _settings(**given: Any) -> Settings:
@@ -142,15 +146,19 @@ def _can_simulate(root: Path, profile: str) -> None:
 
 @app.command()
 def refresh(
-    study: Study = None, source: Source = None, home: Home = None, exports: Exports = None, as_of: AsOf = None
+    study: Study = None,
+    source: Source = None,
+    home: Home = None,
+    exports: Exports = None,
+    as_of: AsOf = None,
+    review_on: ReviewOn = None,
 ) -> None:
     """Take in what is new, judge it, rebuild cohort, models and pages, and publish when nothing blocking failed."""
     from aclf_pipeline.assets.instance import run_refresh
     from aclf_pipeline.assets.outcome import describe_outcome
 
-    settings = _settings(
-        study=study, source=source, home=home, exports_dir=exports, as_of=as_of.date() if as_of else None
-    )
+    days = {name: day.date() if day else None for name, day in {"as_of": as_of, "review_on": review_on}.items()}
+    settings = _settings(study=study, source=source, home=home, exports_dir=exports, **days)
     with plain_errors():
         with _progress() as tick:
             result = run_refresh(settings, tick)
@@ -210,6 +218,31 @@ def _judged(wh: Warehouse, rule: str) -> str:
     if rule not in known:
         raise UserError(f"violations: no refresh has judged a rule '{rule}'.{did_you_mean(rule, known)}")
     return rule
+
+
+@app.command()
+def impact(
+    rules: Annotated[list[str] | None, typer.Argument(help="Rules to switch off, one at a time")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every rule that touches a candidate (slow)")] = False,
+    unblind: Annotated[bool, typer.Option(help="Look at events and hazard ratios; kept in the ledger")] = False,
+    reason: Annotated[str, typer.Option(help="Why the outcome is looked at")] = "",
+    by: Annotated[str, typer.Option(help="The role in whose name it is looked at")] = "",
+    study: Study = None,
+    source: Source = None,
+    home: Home = None,
+) -> None:
+    """What a rule changes: rows, patients, cohort members, and, unblinded, events and the primary hazard ratios."""
+    from aclf_pipeline.assets.house import House
+    from aclf_pipeline.assets.impact import Unblinding, impact_report, impact_tables
+
+    settings = _settings(study=study, source=source, home=home)
+    with plain_errors(), console.status("rehearsing"):
+        unblinding = Unblinding(reason, by) if unblind else None
+        report = impact_report(House.load(settings), rules or (), every=every, unblinding=unblinding)
+    for title, frame in impact_tables(report):
+        _print(frame, title)
+    if not unblind:
+        console.print("Blind to outcome. Say --unblind --reason … --by … to see events and hazard ratios.")
 
 
 @app.command()

@@ -175,6 +175,19 @@ class Warehouse:
         finally:
             self._depth -= 1
 
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Whatever is written inside is undone at the end. Not within a transaction, which would end with it."""
+        if self._depth:
+            raise WarehouseError("warehouse: a rehearsal was asked for within a transaction. End it first.")
+        self._depth += 1
+        self.execute("begin transaction")
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            self._roll_back()
+
     def _roll_back(self) -> None:
         try:
             self.execute("rollback")
