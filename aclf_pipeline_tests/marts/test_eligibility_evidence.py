@@ -198,6 +198,14 @@ def test_a_man_is_not_pregnant_and_a_woman_is_only_in_the_index_stay() -> None:
     assert excluded(world) == set()
 
 
+@pytest.mark.parametrize(("choice", "found"), [("not_pregnant", set()), ("pregnant", {"pregnancy_or_lactation"})])
+def test_a_decision_says_whether_who_is_recorded_as_a_man_is_pregnant(choice: str, found: set[str]) -> None:
+    world = World().eligible()
+    world.add("diagnoses", patient_id="R1", stay_id="R1-1", code="Z33.X00", label="妊娠状态")
+    world.case("pregnant_man", "R1", choice)
+    assert excluded(world) == found
+
+
 def test_pending_is_not_positive_and_a_censored_low_is_not_either() -> None:
     world = World().eligible()
     world.lab("R1", "hcv_ab", "2014-03-02 08:00", None, text_result="pending", value_text="待确认")

@@ -22,7 +22,7 @@ PARAMETERS: dict[str, float | str] = {
     "aclf_definition": "apasl_or_cn2012", "aclf_window_days": 7, "min_infusions": 2, "infusion_gap_days": 60,
     "infusion_double_entry_days": 3, "infusion_order_match_days": 1, "hbsag_days_apart": 183,
     "renal_creatinine_umol_l": 133, "hcg_min": 25, "hcv_antibody_min": 1, "hiv_antibody_min": 1, "hbsag_index_min": 1,
-    "hbsag_quantity_min": 0.05, "hbeag_index_min": 1, "episode_gap_days": 1, "tacrolimus_days": 7,
+    "hbsag_quantity_min": 0.05, "hbeag_index_min": 1, "tacrolimus_days": 7,
     "death_agreement_days": 3,
 }  # fmt: skip
 ANALYTES = {
@@ -96,15 +96,18 @@ class World:
         return int(row["_row_id"])
 
     def patient(self, patient: str, **values: Any) -> int:
-        """Add a front page."""
-        return self.add("patients", patient_id=patient, **values)
+        """Add a front page; `person_id` is another record number where the gate joined two."""
+        return self.add("patients", **{"patient_id": patient, "person_id": patient, **values})
 
     def stay(self, patient: str, admitted: str, discharged: str, **values: Any) -> str:
-        """Add a patient's next stay and give back its key."""
+        """Add a patient's next stay and give back its key; `episode_stay_id` is another where the gate joined two."""
         number = 1 + sum(row["patient_id"] == patient for row in self.rows["stays"])
         stay = f"{patient}-{number}"
         times = {"admitted_at": admitted, "discharged_at": discharged}
-        self.add("stays", **{"patient_id": patient, "stay_id": stay, "stay_no": number, **times, **values})
+        self.add(
+            "stays",
+            **{"patient_id": patient, "stay_id": stay, "episode_stay_id": stay, "stay_no": number, **times, **values},
+        )
         return stay
 
     def lab(self, patient: str, analyte: str, at: str, value: float | None, **values: Any) -> int:

@@ -11,6 +11,7 @@ joined as (
         min(admitted_at) as admitted_at,
         max(discharged_at) as discharged_at,
         bool_or(admitted_precision = 'day' or discharged_precision = 'day') as is_dated_only,
+        bool_or(is_end_inferred) as is_end_inferred,
         arg_min(age_years_stated, (admitted_at, stay_id)) filter (where admitted_at is not null) as age_years_stated,
         arg_max(disposition, (admitted_at, stay_id)) filter (where admitted_at is not null) as disposition,
         arg_max(has_died, (admitted_at, stay_id)) filter (where admitted_at is not null) as has_died,
@@ -26,6 +27,7 @@ select
     admitted_at,
     discharged_at,
     is_dated_only,
+    is_end_inferred,
     cast(admitted_at as date) as admitted_on,
     cast(discharged_at as date) as discharged_on,
     case

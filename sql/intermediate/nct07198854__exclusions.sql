@@ -1,7 +1,7 @@
 -- What the record holds against a candidate: every place in which an exclusion of NCT07198854 shows. "Before the first
 -- infusion" means up to the end of the index episode for who had none. Codes count in the index episode and before it,
--- unless the front page says that the condition arose in the stay; pregnancy counts in the index episode only. An image
--- that alone speaks of cancer counts unless a decision clears the patient.
+-- unless the front page says that the condition arose in the stay; pregnancy counts in the index episode only, and
+-- of a man by decision only. An image that alone speaks of cancer counts unless a decision clears the patient.
 -- one row per candidate, exclusion and kind of source
 with parameters as (
     select
@@ -243,15 +243,24 @@ found as (
     select * from ordered
 ),
 
+pregnant_men as (
+    select person_id
+    from intermediate.decisions
+    where question = 'pregnant_man' and choice = 'pregnant'
+),
+
+men as (
+    select persons.person_id
+    from persons
+    anti join pregnant_men on persons.person_id = pregnant_men.person_id
+    where persons.sex = 'male'
+),
+
 plausible as (
     select found.*
     from found
     inner join anchors on found.candidate_id = anchors.candidate_id
-    anti join persons
-        on
-            anchors.person_id = persons.person_id
-            and persons.sex = 'male'
-            and found.exclusion = 'pregnancy_or_lactation'
+    anti join men on anchors.person_id = men.person_id and found.exclusion = 'pregnancy_or_lactation'
 )
 
 select

@@ -143,7 +143,8 @@ stay_facts as (
             strftime(episodes.admitted_at, '%Y-%m-%d %H:%M'),
             ', discharged ',
             strftime(episodes.discharged_at, '%Y-%m-%d %H:%M'),
-            case when episodes.is_dated_only then ', known by date' end
+            case when episodes.is_dated_only then ', known by date' end,
+            case when episodes.is_end_inferred then ', the last row booked on the stay' end
         ) as explanation
     from anchors
     inner join episodes on anchors.episode_id = episodes.episode_id

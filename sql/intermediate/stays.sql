@@ -1,80 +1,79 @@
--- Stays of persons, with the episode each belongs to: a stay that follows the one before it on the same ward, with the
--- next ordinal and hardly a gap, continues that episode. Where only dates are known, hours are whole days.
+-- Stays of persons, with the episode each belongs to, as the gate joined them. Two stays that were written as one front
+-- page stand apart again, and the end of the first is inferred: its front page does not know it.
 -- one row per stay
-with parameters as (
-    select max(value) filter (where parameter = 'episode_gap_days') as episode_gap_days
-    from rules.parameters
-),
-
-persons as (
+with persons as (
     select
         patient_id,
         person_id
     from intermediate.persons
 ),
 
+merged as (
+    select * from intermediate.merged_stays
+),
+
+front_pages as (
+    select * from core.stays
+),
+
 stays as (
     select
-        persons.person_id,
-        stays.*
-    from core.stays as stays
-    inner join persons on stays.patient_id = persons.patient_id
-),
-
-neighbours as (
+        front_pages.patient_id,
+        front_pages.stay_id,
+        front_pages.episode_stay_id,
+        front_pages.stay_no,
+        front_pages.admitted_at,
+        front_pages.admitted_precision,
+        case when merged.stay_id is null then front_pages.discharged_at else merged.discharged_at end as discharged_at,
+        coalesce(merged.discharged_precision, front_pages.discharged_precision) as discharged_precision,
+        merged.stay_id is not null as is_end_inferred,
+        front_pages.age_years_stated,
+        front_pages.ward_in,
+        front_pages.ward_out,
+        coalesce(merged.disposition, front_pages.disposition) as disposition,
+        case
+            when merged.stay_id is null then front_pages.outcome_stated else merged.outcome_stated
+        end as outcome_stated,
+        front_pages.form,
+        front_pages._row_id
+    from front_pages
+    left join merged on front_pages._row_id = merged._row_id and merged.has_front_page
+    union all by name
     select
-        *,
-        lag(patient_id) over earlier as previous_patient_id,
-        lag(stay_no) over earlier as previous_stay_no,
-        lag(ward_out) over earlier as previous_ward_out,
-        lag(discharged_at) over earlier as previous_discharged_at
-    from stays
-    window earlier as (partition by person_id order by admitted_at, stay_no, stay_id)
-),
-
-judged as (
-    select
-        neighbours.*,
-        coalesce(
-            neighbours.previous_patient_id = neighbours.patient_id
-            and neighbours.previous_stay_no + 1 = neighbours.stay_no
-            and neighbours.previous_ward_out = neighbours.ward_in
-            and date_diff('day', neighbours.previous_discharged_at, neighbours.admitted_at)
-            between 0 and parameters.episode_gap_days,
-            false
-        ) as continues
-    from neighbours
-    cross join parameters
-),
-
-numbered as (
-    select
-        *,
-        count(*) filter (where not continues) over (
-            partition by person_id order by admitted_at, stay_no, stay_id
-        ) as episode_no
-    from judged
+        patient_id,
+        stay_id,
+        stay_id as episode_stay_id,
+        admitted_at,
+        admitted_precision,
+        discharged_at,
+        discharged_precision,
+        true as is_end_inferred,
+        disposition,
+        outcome_stated,
+        _row_id
+    from merged
+    where not has_front_page
 )
 
 select
-    person_id,
-    patient_id,
-    stay_id,
-    first_value(stay_id) over (
-        partition by person_id, episode_no order by admitted_at, stay_no, stay_id
-    ) as episode_id,
-    stay_no,
-    admitted_at,
-    admitted_precision,
-    discharged_at,
-    discharged_precision,
-    cast(admitted_at as date) as admitted_on,
-    cast(discharged_at as date) as discharged_on,
-    age_years_stated,
-    ward_in,
-    ward_out,
-    disposition,
-    coalesce(disposition = 'died' or outcome_stated = 'died', false) as has_died,
-    form,
-    _row_id
-from numbered
+    persons.person_id,
+    stays.patient_id,
+    stays.stay_id,
+    stays.episode_stay_id as episode_id,
+    stays.stay_no,
+    stays.admitted_at,
+    stays.admitted_precision,
+    stays.discharged_at,
+    stays.discharged_precision,
+    stays.is_end_inferred,
+    cast(stays.admitted_at as date) as admitted_on,
+    cast(stays.discharged_at as date) as discharged_on,
+    stays.age_years_stated,
+    stays.ward_in,
+    stays.ward_out,
+    stays.disposition,
+    coalesce(stays.disposition = 'died' or stays.outcome_stated = 'died', false) as has_died,
+    stays.form,
+    stays._row_id
+from stays
+inner join persons on stays.patient_id = persons.patient_id
