@@ -10,6 +10,7 @@ from pathlib import Path
 import aclf_pipeline
 from aclf_pipeline.protocol import Protocol
 from aclf_pipeline.quality.audits import current_views, run_audit
+from aclf_pipeline.quality.repairs import repair
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline.warehouse.graph import load_audits
 from aclf_pipeline.warehouse.row_id import unpack
@@ -43,6 +44,17 @@ class AuditWorld:
             found = run_audit(self.wh, self.protocol.rules[rule_id], self.audits, seen)
         assert found["observed"].null_count() == 0, "an observation is missing"
         return sorted({unpack(row_id).line for row_id in found["_row_id"]})
+
+    def mended(self, rule_id: str, **drawn: str) -> list[tuple[int, str, str | None, str]]:
+        """What a rule that repairs changes: line, column, what it was and became, in order of line and column."""
+        stage_nothing(self.wh, *drawn)
+        for kind, text in drawn.items():
+            stage(self.wh, kind, text)
+        with current_views(self.wh) as seen:
+            found = repair(self.wh, [self.protocol.rules[rule_id]], self.audits, seen)
+        assert found.refused.is_empty(), "a rule disagrees with itself"
+        cells = found.carried_out.select("_row_id", "column_name", "was", "became").rows()
+        return sorted((unpack(row_id).line, column, was, became) for row_id, column, was, became in cells)
 
 
 def labs(text: str) -> str:
