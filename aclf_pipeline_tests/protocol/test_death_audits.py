@@ -133,3 +133,109 @@ def test_somebody_alive_after_the_recorded_death_is_caught(audits: AuditWorld) -
             9    | R1         | 2014-08-01 | -           | yes     | nobody    | alive
         """,
     ) == [2, 7, 8]
+
+
+def dead_call(*rows: str) -> str:
+    """Calls that tell of a death: line, patient, called_on, first and last day of the death, precision."""
+    head = "line | patient_id | called_on | died_from | died_to | died_precision | vital_status"
+    return "\n".join([head, *(f"{row} | dead" for row in rows)])
+
+
+def test_a_death_told_on_a_day_that_cannot_be_is_caught(audits: AuditWorld) -> None:
+    assert audits.caught(
+        "followups_death_date_possible",
+        patients=PERSON,
+        stays=STAY.format("home", "-"),
+        infusions="line | patient_id | infused_on\n2 | R1 | 2014-05-10",
+        followups=dead_call(
+            "2 | R1 | 2014-09-01 | 2014-08-01 | 2014-08-01 | day",
+            "3 | R1 | 2014-09-01 | 2015-08-01 | 2015-08-01 | day",
+            "4 | R1 | 2014-09-01 | 2014-05-09 | 2014-05-09 | day",
+            "5 | R1 | 2014-09-01 | 2013-08-01 | 2013-08-01 | day",
+            "6 | R1 | 2014-09-01 | 2014-09-01 | 2014-09-30 | month",
+            "7 | R2 | 2014-09-01 | 2015-08-01 | 2015-08-01 | day",
+        ),
+    ) == [3, 4, 5]
+
+
+def test_a_notice_before_a_later_admission_is_caught(audits: AuditWorld) -> None:
+    assert audits.caught(
+        "deaths_date_possible",
+        patients=PERSON,
+        stays=STAY.format("home", "-"),
+        deaths="""
+            line | patient_id | died_to    | information_source
+            2    | R1         | 2014-04-30 | disease_control
+            3    | R1         | 2014-05-01 | disease_control
+            4    | R1         | 2014-08-01 | disease_control
+        """,
+    ) == [2]
+
+
+CALLS = dead_call(
+    "2 | R1 | 2014-09-01 | 2014-05-20 | 2014-05-20 | day",
+    "3 | R1 | 2014-09-01 | 2014-05-23 | 2014-05-23 | day",
+    "4 | R1 | 2014-09-01 | 2014-05-24 | 2014-05-24 | day",
+    "5 | R1 | 2014-09-01 | 2014-05-17 | 2014-05-17 | day",
+    "6 | R1 | 2014-09-01 | 2014-05-16 | 2014-05-16 | day",
+    "7 | R1 | 2014-09-01 | 2014-05-01 | 2014-05-31 | month",
+    "8 | R1 | 2014-09-01 | 2014-04-01 | 2014-04-30 | month",
+    "9 | R1 | 2014-09-01 | 2015-05-20 | 2015-05-20 | day",
+)
+
+
+def test_a_death_told_days_beside_the_notice_is_repaired_and_further_away_is_asked(audits: AuditWorld) -> None:
+    known = {"patients": PERSON, "deaths": DIED}
+    assert audits.mended("followups_death_date_by_hierarchy", followups=CALLS, **known) == [
+        (3, "died_from", "2014-05-23", "2014-05-20"),
+        (3, "died_to", "2014-05-23", "2014-05-20"),
+        (5, "died_from", "2014-05-17", "2014-05-20"),
+        (5, "died_to", "2014-05-17", "2014-05-20"),
+    ]
+    assert audits.caught("followups_death_date_agrees", followups=CALLS, **known) == [4, 6, 8]
+
+
+def test_a_household_register_contradicts_nobody(audits: AuditWorld) -> None:
+    known = {"patients": PERSON, "deaths": DIED.replace("hospital_record", "household_register")}
+    call = dead_call("2 | R1 | 2014-09-01 | 2014-04-20 | 2014-04-20 | day")
+    assert audits.caught("followups_death_date_agrees", followups=call, **known) == []
+    assert audits.caught("deaths_date_agrees", followups=call, **known) == []
+
+
+def test_a_month_beside_the_notice_becomes_its_day(audits: AuditWorld) -> None:
+    call = dead_call("2 | R1 | 2014-09-01 | 2014-04-18 | 2014-05-17 | month")
+    assert audits.mended("followups_death_date_by_hierarchy", followups=call, patients=PERSON, deaths=DIED) == [
+        (2, "died_from", "2014-04-18", "2014-05-20"),
+        (2, "died_precision", "month", "day"),
+        (2, "died_to", "2014-05-17", "2014-05-20"),
+    ]
+
+
+def test_notices_and_front_pages_are_held_against_the_source_above_them(audits: AuditWorld) -> None:
+    notices = """
+        line | patient_id | died_from  | died_to    | information_source
+        2    | R1         | 2014-05-22 | 2014-05-22 | disease_control
+        3    | R1         | 2014-05-29 | 2014-05-29 | disease_control
+    """
+    drawn = {"patients": PERSON, "stays": STAY.format("died", "-"), "deaths": notices}
+    assert audits.mended("deaths_date_by_hierarchy", **drawn)[0] == (2, "died_from", "2014-05-22", "2014-05-20")
+    assert audits.caught("deaths_date_agrees", **drawn) == [3]
+    record = "line | patient_id | died_from | died_to | information_source\n2 | R1 | {0} | {0} | hospital_record"
+    assert audits.caught("stays_death_date_agrees", **(drawn | {"deaths": record.format("2014-05-26")})) == [2]
+    assert audits.caught("stays_death_date_agrees", **(drawn | {"deaths": record.format("2014-05-22")})) == []
+
+
+def test_orders_procedures_and_examinations_after_a_death_are_caught(audits: AuditWorld) -> None:
+    known = {"patients": PERSON, "deaths": DIED}
+    orders = """
+        line | patient_id | status    | started_at       | executed_at
+        2    | R1         | executed  | -                | 2014-05-23 09:00
+        3    | R1         | executed  | -                | 2014-05-24 09:00
+        4    | R1         | stopped   | 2014-05-24 09:00 | -
+        5    | R1         | cancelled | 2014-05-24 09:00 | -
+    """
+    assert audits.caught("medications_not_after_death", medications=orders, **known) == [3, 4]
+    begun = "line | patient_id | started_at\n2 | R1 | 2014-05-20 23:00\n3 | R1 | 2014-05-21 09:00"
+    assert audits.caught("procedures_not_after_death", procedures=begun, **known) == [3]
+    seen = "line | patient_id | examined_at\n2 | R1 | 2014-05-20 23:00\n3 | R1 | 2014-05-21 09:00"
+    assert audits.caught("imaging_not_after_death", imaging=seen, **known) == [3]

@@ -13,12 +13,12 @@ with front_pages as (
 
 persons as (
     select
-        patient_id,
-        min(person_id) as person_id,
-        max(national_id) as national_id
+        front_pages.patient_id,
+        min(front_pages.person_id) as person_id,
+        min(front_pages.national_id) as national_id
     from front_pages
-    group by patient_id
-    having count(distinct national_id) <= 1
+    anti join audit.shared_record_numbers as shared on front_pages.patient_id = shared.patient_id
+    group by front_pages.patient_id
 ),
 
 identities as (
