@@ -225,6 +225,21 @@ def test_leaving_hospital_dead_is_no_sign_of_life_and_nothing_after_death_is() -
     assert last_alive(world) == [date(2014, 3, 20)]
 
 
+def test_what_is_dated_far_outside_its_stay_is_no_sign_of_life() -> None:
+    world = discharged()
+    lab = world.lab("R1", "inr", "2014-05-10 06:00", 1.2)
+    assessed = world.assessed("R1", "ascites", "2014-05-11 08:00", "mild")
+    begun = world.add("procedures", patient_id="R1", started_at="2014-05-12 08:00")
+    assert last_alive(world) == [date(2014, 5, 12)]
+    for rule, row in (
+        ("labs_collected_in_stay", lab),
+        ("assessments_in_stay", assessed),
+        ("procedures_in_stay", begun),
+    ):
+        world.violations.append((rule.split("_")[0], rule, "flag", row))
+    assert last_alive(world) == [date(2014, 3, 31)]
+
+
 def test_a_cancelled_order_is_no_sign_of_life() -> None:
     world = discharged()
     world.add("medications", patient_id="R1", started_at="2014-05-01 08:00", status="cancelled")

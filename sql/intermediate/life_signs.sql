@@ -1,7 +1,8 @@
 -- Signs of life: every day on which the record itself shows a person alive, whatever the kind.
 -- A follow-up row counts for the day its statement is true for, or else for the day of a call that was answered; a call
 -- that reached nobody says nothing.
--- Discharge is a sign of life unless the stay ended in death. Reports and registrations are not signs of life.
+-- Discharge is a sign of life unless the stay ended in death. Reports and registrations are not signs of life, and what
+-- is dated far outside the stay it is booked on is misdated and none either.
 -- one row per person, day and kind
 with persons as (
     select
@@ -20,12 +21,38 @@ stays as (
     from intermediate.stays
 ),
 
+misdated as (
+    select distinct _row_id
+    from quality.violations
+    where rule_id in ('labs_collected_in_stay', 'assessments_in_stay', 'procedures_in_stay')
+),
+
 labs as (
     select
-        _row_id,
-        patient_id,
-        collected_at
-    from intermediate.labs
+        labs._row_id,
+        labs.patient_id,
+        labs.collected_at
+    from intermediate.labs as labs
+    anti join misdated on labs._row_id = misdated._row_id
+),
+
+assessments as (
+    select
+        assessments._row_id,
+        assessments.patient_id,
+        assessments.assessed_at
+    from core.assessments as assessments
+    anti join misdated on assessments._row_id = misdated._row_id
+    where assessments.assessment_type is distinct from 'death'
+),
+
+procedures as (
+    select
+        procedures._row_id,
+        procedures.patient_id,
+        procedures.started_at
+    from core.procedures as procedures
+    anti join misdated on procedures._row_id = misdated._row_id
 ),
 
 signs as (
@@ -63,8 +90,7 @@ signs as (
         cast(assessed_at as date) as seen_on,
         'assessment' as kind,
         _row_id
-    from core.assessments
-    where assessment_type is distinct from 'death'
+    from assessments
     union all
     select
         patient_id,
@@ -78,7 +104,7 @@ signs as (
         cast(started_at as date) as seen_on,
         'procedure' as kind,
         _row_id
-    from core.procedures
+    from procedures
     union all
     select
         patient_id,
