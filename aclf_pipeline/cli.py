@@ -210,6 +210,25 @@ def violations(
         console.print(f"No row violates {what}.", highlight=False, markup=False)
 
 
+@app.command()
+def cases(
+    question: Annotated[str | None, typer.Argument(help="A question of questions.yaml; without it, all")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Decided cases too")] = False,
+    study: Study = None,
+    source: Source = None,
+    home: Home = None,
+) -> None:
+    """List what a person must settle: the question, its evidence with file and line, and the stanza that decides it."""
+    from aclf_pipeline.protocol import load_protocol
+    from aclf_pipeline.quality.worklist import asked, render, worklist
+
+    settings = _settings(study=study, source=source, home=home)
+    with plain_errors(), _warehouse(settings) as wh:
+        protocol = load_protocol(settings.protocol, settings.study)
+        for line in render(worklist(wh, protocol, asked(protocol, question), every=every)):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 def _judged(wh: Warehouse, rule: str) -> str:
     """A rule the last refreshes judged; an unknown one is not mistaken for one that nothing broke."""
     from aclf_pipeline.protocol.errors import did_you_mean

@@ -26,7 +26,7 @@ class Terminal:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._patch = monkeypatch
-        for name in ("HOME", "EXPORTS_DIR", "STUDY", "SOURCE", "PROTOCOL", "SQL", "AS_OF", "REPORTS_URL"):
+        for name in ("HOME", "EXPORTS_DIR", "STUDY", "SOURCE", "PROTOCOL", "SQL", "AS_OF", "REVIEW_ON", "REPORTS_URL"):
             monkeypatch.delenv(f"ACLF_{name}", raising=False)
         monkeypatch.setenv("COLUMNS", "300")
         # our console read its width when it was imported, in another test perhaps
@@ -59,6 +59,58 @@ def mistake(result, *parts: str) -> None:
     assert (result.exit_code, result.stdout) == (2, ""), result.output
     assert all(line.startswith("✗ ") for line in result.stderr.splitlines())
     assert [part for part in parts if part not in result.stderr] == [], result.stderr
+
+
+class TestCases:
+    """A worklist drawn by hand, under the real pages with one question added."""
+
+    QUESTION = "- {id: which_day, asks: On which day?, choices: {first: f, last: l}, default: first, because: b}\n"
+
+    @pytest.fixture
+    def listed(self, aclf, tmp_path):
+        protocol = tmp_path / "protocol"
+        shutil.copytree(PACKAGE / "protocol", protocol, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+        page = (protocol / "questions.yaml").read_text("utf-8").replace("\n[]\n", "\n")
+        (protocol / "questions.yaml").write_text(page + self.QUESTION, "utf-8")
+        with Warehouse.open(tmp_path / "warehouse" / "his.duckdb") as wh:
+            for patient, state, decision in (("R1", "open", None), ("R2", "decided", "last")):
+                wh.execute(
+                    "insert into quality.cases values ('r', 'C' || $1, 'which_day', $1, ['a_rule'], '0a1b2c3d',"
+                    " ['deaths, his/20190115_incr/a.csv, line 7: died 2014-05-03 [/]'], 'first', $2,"
+                    " coalesce($2, 'first'), $3, 'hepatologist', date '2026-01-01', 'looked at')",
+                    [patient, decision, state],
+                )
+        aclf._patch.setenv("ACLF_HOME", str(tmp_path))
+        aclf._patch.setenv("ACLF_PROTOCOL", str(protocol))
+        return aclf
+
+    def test_a_case_is_shown_with_evidence_default_and_the_stanza_that_decides_it(self, listed):
+        result = listed("cases")
+        assert result.exit_code == 0, result.output
+        for part in (
+            "case CR1, open: which_day of patient R1",
+            "On which day?",
+            "in force: nobody has decided; the default 'first' holds",
+            "deaths, his/20190115_incr/a.csv, line 7: died 2014-05-03 [/]",
+            "    - question: which_day\n      patient: R1\n      evidence: '0a1b2c3d'\n",
+            "      decision:  # one of: first, last\n",
+            "1 case: 1 open",
+        ):
+            assert part in result.output
+        assert "R2" not in result.output
+
+    def test_decided_cases_are_shown_when_asked_for(self, listed):
+        result = listed("cases", "which_day", "--all")
+        assert "in force: 'last' was decided by hepatologist on 2026-01-01: looked at" in result.output
+        assert "2 cases: 1 open, 1 decided" in result.output
+
+    def test_an_unknown_question_is_answered_with_the_nearest(self, listed):
+        mistake(listed("cases", "which_days"), "questions.yaml has no question 'which_days'. Did you mean 'which_day'?")
+
+    def test_without_a_case_nothing_is_to_be_decided(self, listed, tmp_path):
+        with Warehouse.open(tmp_path / "warehouse" / "his.duckdb") as wh:
+            wh.execute("delete from quality.cases where state = 'open'")
+        assert listed("cases").output == "No case is to be decided.\n"
 
 
 class TestDoctor:

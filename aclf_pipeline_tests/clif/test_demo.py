@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +16,7 @@ import pytest
 
 import aclf_pipeline
 from aclf_pipeline.contracts.marts import MARTS
-from aclf_pipeline.protocol import load_protocol
+from aclf_pipeline.protocol import Waiver, load_protocol
 from aclf_pipeline.quality.contract_check import check_table
 from aclf_pipeline.quality.gate import GateReport, run_gate
 from aclf_pipeline.science.cohort import CohortTables, assemble
@@ -254,3 +254,30 @@ def test_the_same_files_again_change_nothing_and_a_newer_extract_replaces_them(
         assert wh.scalar("select count(*) from core.stays") == 310
         reasons = wh.rows("select reason, count(*) from quality.superseded where table_name = 'patients' group by all")
         assert dict(reasons) == {"snapshot": 99, "row_withdrawn": 1}
+
+
+@pytest.mark.parametrize(
+    ("expires", "at_most", "passed", "told"),
+    [
+        pytest.param(date(2026, 6, 1), 84, True, "84 rows are accepted until 2026-06-01", id="in time"),
+        pytest.param(date(2026, 5, 31), 84, False, "expired on 2026-05-31; 84 rows count again", id="expired"),
+        pytest.param(date(2026, 6, 1), 83, False, "is for 83 rows; 84 fail, so all count", id="exceeded"),
+    ],
+)
+def test_a_waiver_is_judged_on_the_day_of_review(
+    demo: Demo, expires: date, at_most: int, passed: bool, told: str
+) -> None:
+    """The study looks back from 2999, a day on which every waiver has expired; the day of review is another."""
+    waiver = Waiver(
+        rule="vitals_within_limits", reason="known to the registry", owner="data engineer", approver="clinician",
+        expires=expires, at_most=at_most,
+    )  # fmt: skip
+    rules = {
+        name: rule.model_copy(update={"tolerate": 0.0}) if name == waiver.rule else rule
+        for name, rule in PROTOCOL.rules.items()
+    }
+    asked = PROTOCOL.model_copy(update={"rules": rules, "waivers": (waiver,)})
+    report = run_gate(demo.wh, asked, load_audits(SQL), "demo", ["vitals"], source="clif", review_on=date(2026, 6, 1))
+    (check,) = [check for check in report.checks if check.rule_id == waiver.rule]
+    assert (check.passed, check.failing_rows) == (passed, 84)
+    assert told in check.notes[0]
