@@ -102,7 +102,7 @@ _FINDINGS = """
         select found.rule_id, found.action, files.path as file, row_line(found._row_id) as line,
             coalesce(case when row_sheet(found._row_id) > 0 then files.sheets[row_sheet(found._row_id)] end, '')
                 as sheet,
-            coalesce(found.patient_id, labs.patient_id) as patient_id,
+            coalesce(found.patient_id, labs.patient_id, infusions.patient_id, followups.patient_id) as patient_id,
             case when found.t = 'labs' then coalesce(labs.patient_id || labs.specimen_id, found._row_id::varchar)
                 when found.t in ('patients', 'stays', 'diagnoses')
                     then coalesce(found.patient_id, found._row_id::varchar)
@@ -110,6 +110,8 @@ _FINDINGS = """
         from found
         left join quality.files as files on files.file_id = row_file(found._row_id)
         left join staging.labs as labs on found.t = 'labs' and labs._row_id = found._row_id
+        left join staging.infusions as infusions on found.t = 'infusions' and infusions._row_id = found._row_id
+        left join staging.followups as followups on found.t = 'followups' and followups._row_id = found._row_id
     )
     select distinct * from placed
     union all
