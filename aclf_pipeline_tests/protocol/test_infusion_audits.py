@@ -87,6 +87,11 @@ def test_a_day_shortly_before_an_admission_or_a_year_before_a_stay_is_pre_index(
     assert audits.caught("infusions_in_hospital", infusions=ledger(*days), stays=STAYS) == [4, 5, 7]
 
 
+def test_a_day_in_no_stay_and_not_pre_index_is_told_as_such(audits: AuditWorld) -> None:
+    days = ("2014-04-30", "2014-04-20", "2013-05-07", "2014-05-01", "2014-06-01", "-")
+    assert audits.caught("infusions_given_in_stay", infusions=ledger(*days), stays=STAYS) == [5, 8]
+
+
 def test_before_a_stay_whose_dates_cannot_be_nothing_is_said(audits: AuditWorld) -> None:
     assert audits.caught("infusions_in_hospital", infusions=ledger("2014-04-30"), stays="""
         line | patient_id | stay_id | admitted_at      | discharged_at
