@@ -43,9 +43,15 @@ class Step:
     receipts: list[str]
     kind: str | None
     staged: dict[str, Any]
+    repairs: list[str]
+    """Cells a rule put right: what became of them, how sure that is, on what evidence, by which rule."""
+    repaired: dict[str, Any]
+    """The row as the gate let it pass, where a rule put a cell right."""
     harmonised: dict[str, Any]
     """value, unit, factor and verdict of a laboratory result in the protocol's unit."""
     rule_ids: list[str]
+    cases: list[str]
+    """Questions to a person that the row is evidence of."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,8 @@ class Trace:
     person_id: str | None
     verdict: str
     values: list[TracedValue]
+    cases: list[str]
+    """Questions to a person about the candidate's records."""
 
 
 def trace(wh: Warehouse, patient: str, variable: str | None = None) -> Trace:
@@ -104,12 +112,13 @@ def trace(wh: Warehouse, patient: str, variable: str | None = None) -> Trace:
         )
         for name, value, text, row_ids, rules, explanation in facts
     ]  # fmt: skip
-    return Trace(candidate, person, verdict, values)
+    return Trace(candidate, person, verdict, values, _cases_of_person(wh, person))
 
 
 def render(traced: Trace) -> Iterator[str]:
     """A trace as lines of text for a terminal."""
     yield f"candidate {traced.candidate_id}, person {traced.person_id or 'not linked'}: {traced.verdict}"
+    yield from (f"  case: {case}" for case in traced.cases)
     for value in traced.values:
         yield ""
         yield f"{value.variable} = {_shown_value(value)}"
@@ -143,12 +152,15 @@ def _step_lines(step: Step) -> Iterator[str]:
         yield f"    read as     {_reading(step.staged)}"
     elif step.staged:
         yield f"    read as     {step.kind}: {_pairs(step.staged)}"
+    for repair in step.repairs:
+        yield f"    put right   {repair}"
     if step.harmonised:
-        yield f"    converted   {_conversion(step.staged, step.harmonised)}"
+        yield f"    converted   {_conversion(step.repaired or step.staged, step.harmonised)}"
         verdict = str(step.harmonised.get("verdict"))
         yield f"    verdict     {verdict}{f', {_VERDICTS[verdict]}' if verdict in _VERDICTS else ''}"
     if step.rule_ids:
         yield f"    flagged by  {', '.join(step.rule_ids)}"
+    yield from (f"    evidence of {case}" for case in step.cases)
 
 
 def _reading(staged: dict[str, Any]) -> str:
@@ -255,7 +267,8 @@ def _step(wh: Warehouse, row_id: int) -> Step:
     place = unpack(row_id)
     found = wh.rows("select path, raw_table, sheets from quality.files where file_id = ?", [place.file_id])
     path, raw_table, sheets = found[0] if found else (None, None, None)
-    kind, staged = _staged(wh, row_id)
+    kind, staged = _row(wh, "staging", row_id)
+    repairs = _repairs(wh, row_id)
     return Step(
         row_id=row_id,
         file=path,
@@ -272,14 +285,59 @@ def _step(wh: Warehouse, row_id: int) -> Step:
         ],
         kind=kind,
         staged=staged,
+        repairs=repairs,
+        repaired=_row(wh, "core", row_id)[1] if repairs else {},
         harmonised=_harmonised(wh, row_id) if kind == "labs" else {},
         rule_ids=[
             rule
             for (rule,) in wh.rows(
-                "select distinct rule_id from quality.violations where _row_id = ? order by rule_id", [row_id]
+                "select distinct rule_id from quality.violations where _row_id = ?"
+                " and action not in ('repair', 'adjudicate') order by rule_id",
+                [row_id],
             )
         ],
+        cases=_cases_of_row(wh, row_id),
     )
+
+
+def _repairs(wh: Warehouse, row_id: int) -> list[str]:
+    return [
+        f"{column}: {was or '(missing)'} → {became} ({confidence}; {evidence}) by {rule}"
+        for column, was, became, confidence, evidence, rule in wh.rows(
+            "select column_name, was, became, confidence, evidence, rule_id from quality.repairs where _row_id = ?"
+            " order by all",
+            [row_id],
+        )
+    ]
+
+
+def _cases_of_person(wh: Warehouse, person: str | None) -> list[str]:
+    return _cases(wh, "c.patient_id in (select patient_id from intermediate.persons where person_id = $asked)", person)
+
+
+def _cases_of_row(wh: Warehouse, row_id: int) -> list[str]:
+    return _cases(
+        wh,
+        "exists (from quality.violations as v where v._row_id = $asked and v.action = 'adjudicate'"
+        " and v.patient_id = c.patient_id and list_contains(c.rule_ids, v.rule_id))",
+        row_id,
+    )
+
+
+def _cases(wh: Warehouse, which: str, asked: object) -> list[str]:
+    found = wh.rows(
+        f"""-- cases of a row or person: one row per case
+        select c.case_id, c.question, c.state, c.in_force,
+            if(c.state = 'decided', c.decided_by, null), if(c.state = 'decided', c.decided_on, null)
+        from quality.cases as c
+        where {which}
+        order by c.question, c.patient_id""",
+        {"asked": asked},
+    )
+    return [
+        f"{case}, {question}: {state}, '{in_force}' in force" + (f", decided by {by} on {on}" if by and on else "")
+        for case, question, state, in_force, by, on in found
+    ]
 
 
 def _cells(wh: Warehouse, raw_table: str, row_id: int) -> dict[str, str]:
@@ -296,11 +354,12 @@ def _cells(wh: Warehouse, raw_table: str, row_id: int) -> dict[str, str]:
     }
 
 
-def _staged(wh: Warehouse, row_id: int) -> tuple[str | None, dict[str, Any]]:
+def _row(wh: Warehouse, schema: str, row_id: int) -> tuple[str | None, dict[str, Any]]:
+    """Kind and cells of a row in `staging` or `core`."""
     tables = wh.tables()
     for kind in KINDS:
-        if f"staging.{kind}" in tables:
-            rows = wh.frame(f"select * from staging.{kind} where _row_id = ?", [row_id]).to_dicts()
+        if f"{schema}.{kind}" in tables:
+            rows = wh.frame(f"select * from {schema}.{kind} where _row_id = ?", [row_id]).to_dicts()
             if rows:
                 return kind, {n: v for n, v in rows[0].items() if v is not None and n not in _HIDDEN}
     return None, {}

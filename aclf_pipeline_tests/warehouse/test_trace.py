@@ -121,6 +121,48 @@ def test_every_layer_of_a_value_is_shown(wh):
     assert step.rule_ids == ["labs_limits"]
 
 
+def test_a_repaired_cell_is_told_with_its_evidence_and_the_conversion_starts_from_it(wh):
+    """The number stands in mg/dL although umol/L is printed beside it: staging keeps that, core has the right unit."""
+    wh.execute("update staging.labs set unit = 'umol/L'")
+    wh.execute("create schema if not exists core")
+    wh.execute("create table core.labs as select * replace ('mg/dL' as unit) from staging.labs")
+    wh.execute(
+        "insert into quality.repairs values ('r', 'labs', 'labs_unit_by_range', 'f', ?, 'R1', 'unit', 'umol/L',"
+        " 'mg/dL', 'range 0.2-1.2', 'range and size agree', 'strong', 'd')",
+        [ROW],
+    )
+    wh.execute(
+        "insert into quality.violations values ('r', 'labs', 'labs_unit_by_range', 'f', ?, 'R1', 'repair', 'x', 'd')",
+        [ROW],
+    )
+    traced = trace(wh, "cand-1", "bilirubin_total")
+    lines = list(render(traced))
+    assert "    put right   unit: umol/L → mg/dL (strong; range and size agree) by labs_unit_by_range" in lines
+    assert "    converted   20 mg/dL × 17.104 = 342.08 umol/L (bilirubin_total)" in lines
+    assert "    flagged by  labs_limits" in lines
+    assert any(line.startswith("    read as     20 umol/L") for line in lines)
+
+
+def test_cases_are_told_of_the_person_and_of_the_row_that_is_their_evidence(wh):
+    for case, patient, question, state in (("C1", "R1", "which_day", "open"), ("C2", "R1b", "same_person", "decided")):
+        wh.execute(
+            "insert into quality.cases values ('r', ?, ?, ?, ['a_rule'], '0a1b2c3d', [], 'first', null, 'first', ?,"
+            " 'hepatologist', date '2026-01-01', 'x')",
+            [case, question, patient, state],
+        )
+    wh.execute(
+        "insert into quality.violations values ('r', 'labs', 'a_rule', 'f', ?, 'R1', 'adjudicate', 'x', 'd')", [ROW]
+    )
+    lines = list(render(trace(wh, "cand-1")))
+    assert lines[1:3] == [
+        "  case: C2, same_person: decided, 'first' in force, decided by hepatologist on 2026-01-01",
+        "  case: C1, which_day: open, 'first' in force",
+    ]
+    evidence = [line for line in lines if line.startswith("    evidence of ")]
+    assert evidence == ["    evidence of C1, which_day: open, 'first' in force"]
+    assert trace(wh, "cand-2").cases == []
+
+
 def test_a_row_of_a_workbook_is_shown_with_its_sheet(wh):
     (value,) = trace(wh, "cand-1", "infusions").values
     assert (value.steps[0].sheet, value.steps[0].line) == ("2013年", 4)
