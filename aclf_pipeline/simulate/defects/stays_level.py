@@ -5,7 +5,7 @@ All rows of a stay follow. Recorded on the front pages alone. Not here: damage t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from ..clock import SECONDS
@@ -134,6 +134,8 @@ class StayLevel:
     def record(self, tables: dict[str, KindTable], plan: Plan) -> None:
         """Record on the front-page rows."""
         table = tables[PAGES]
+        several = [damage for damage in self.found if damage.event.defect_id == "person_several_ids"]
+        shown = {damage.event.instance: self._proof(damage.stay.person, table, plan) for damage in several}
         rows = {}
         for uid in reversed(table.uids):
             rows[table.get(uid, "SKU")] = uid
@@ -141,8 +143,22 @@ class StayLevel:
             uid = rows[f"{damage.stay.bah}-{damage.stay.zycs}"]
             plan.touch(PAGES, (uid,))
             after = table.get(uid, damage.column) if damage.column and damage.after is None else damage.after
-            plan.note(damage.event, table.file(uid).path, person=damage.stay.person, column=damage.column,
+            proof = shown.get(damage.event.instance)
+            event = damage.event if proof is None else replace(damage.event, actions=(proof,))
+            plan.note(event, table.file(uid).path, person=damage.stay.person, column=damage.column,
                       before=damage.before, after=after, row=uid)  # fmt: skip
+
+    def _proof(self, person: int, table: KindTable, plan: Plan) -> str:
+        """What two record numbers of a person allow: a repair where pages of both show the identity number.
+
+        No other damage may fall on these pages, or the proof could go.
+        """
+        numbers: dict[str | None, bool] = {}
+        for uid in table.of_person(person):
+            plan.touch(PAGES, (uid,))
+            bah = table.get(uid, "BAH")
+            numbers[bah] = numbers.get(bah, False) or table.get(uid, "SFZH") not in (None, "-")
+        return "repair" if all(numbers.values()) else "adjudicate"
 
 
 def stay_merged(tables: dict[str, KindTable], plan: Plan, world: World) -> None:
