@@ -30,7 +30,7 @@ class Unblinding:
 
 @dataclass(frozen=True)
 class ImpactReport:
-    """touched: per rule rows, patients, candidates and members. impacts: what switching single rules off does.
+    """touched: per rule rows, patients, candidates and members. impacts: what single rules and choices change.
 
     by_era: association with the later years, and the first of these. by_outcome: with the primary event; None while
     blinded.
@@ -92,21 +92,21 @@ def impact_tables(report: ImpactReport) -> list[tuple[str, pl.DataFrame]]:
     """The report as titled tables of plain figures; an empty one is left out."""
     switched = pl.DataFrame(
         [
-            {"rule switched off": i.rule_id, "members": i.members, "entering": i.entering, "leaving": i.leaving,
+            {"rule": i.rule_id, "variant": i.what, "members": i.members, "entering": i.entering, "leaving": i.leaving,
              "changed": i.changed, **_events(i)}
             for i in report.impacts
         ],
         infer_schema_length=None,
     )  # fmt: skip
     ratios = [
-        i.hazard_ratios.select(pl.lit(i.rule_id).alias("rule switched off"), pl.all())
+        i.hazard_ratios.select(pl.lit(f"{i.rule_id}: {i.what}").alias("variant"), pl.all())
         for i in report.impacts
         if i.hazard_ratios is not None
     ]
     titled = [
         ("Whom each rule touches", report.touched),
-        ("What switching a rule off changes", switched),
-        ("Primary model with and without the rule", pl.concat(ratios) if ratios else pl.DataFrame()),
+        ("What a rule switched off, or another choice, changes", switched),
+        ("Primary model as it is and in the variant", pl.concat(ratios) if ratios else pl.DataFrame()),
         (f"Association with the later years (from {report.later_from})", report.by_era),
         ("Association with the primary event", pl.DataFrame() if report.by_outcome is None else report.by_outcome),
     ]

@@ -1,7 +1,7 @@
 """What a rule changes: rows, persons, cohort members, and, once unblinded, events and the primary hazard ratios.
 
-A rule is switched off in a rehearsal: the gate judges its tables without it, everything downstream is built again, and
-all of it is undone. So the answer is that of the whole pipeline, not of a shortcut.
+A rule is switched off, or a question answered otherwise, in a rehearsal: the gate judges again, everything downstream
+is built again, and all of it is undone. So the answer is that of the whole pipeline, not of a shortcut.
 
 By default nothing here looks at an outcome: who chooses rules by what they do to the result, chooses the result.
 Looking is a decision with a reason, kept in `quality.unblindings`.
@@ -20,6 +20,7 @@ import polars as pl
 from aclf_pipeline.contracts import Contract
 from aclf_pipeline.errors import UserError
 from aclf_pipeline.protocol import Protocol
+from aclf_pipeline.protocol.errors import did_you_mean
 from aclf_pipeline.protocol.study import Analysis
 from aclf_pipeline.quality.gate import run_gate
 from aclf_pipeline.science.analyses import run_analysis
@@ -63,16 +64,27 @@ class Rebuilt:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """A protocol in which one rule is otherwise: `without` it, or with another choice as the answer to its question."""
+
+    rule_id: str
+    what: str
+    protocol: Protocol
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Impact:
-    """What switching one rule off does.
+    """What one variant does.
 
     entering and leaving: candidates that come into the cohort or drop out of it. changed: members of whom a baseline
     value, a time or an event differs. hazard_ratios: term, hr, lower, upper, hr_without, lower_without, upper_without,
-    ratio; empty while blinded. events: events of the primary endpoint with and without; None while blinded. reason: why
-    the model could not be fitted without the rule.
+    ratio; None while blinded. events: events of the primary endpoint with and without; None while blinded. reason: why
+    the model could not be fitted in the variant.
     """
 
     rule_id: str
+    what: str
     members: int
     entering: int
     leaving: int
@@ -99,46 +111,56 @@ def primary_model(protocol: Protocol) -> Analysis:
     )
 
 
+def variants(protocol: Protocol, rule_id: str) -> list[Variant]:
+    """The rule switched off; a rule that asks a person, with each other choice as what holds meanwhile."""
+    rule = protocol.rules[rule_id]
+    if rule.question is None:
+        rules = {name: other for name, other in protocol.rules.items() if name != rule_id}
+        return [Variant(rule_id, "switched off", protocol.model_copy(update={"rules": rules}), (rule.table,))]
+    question = protocol.questions[rule.question]
+    kinds = dict.fromkeys(other.table for other in protocol.rules.values() if other.question == rule.question)
+    return [
+        Variant(rule_id, choice, protocol.model_copy(
+            update={"questions": {**protocol.questions, question.id: question.model_copy(update={"default": choice})}}
+        ), tuple(kinds))
+        for choice in question.choices if choice != question.default
+    ]  # fmt: skip
+
+
 def impact_of(wh: Warehouse, rebuilt: Rebuilt, rule_ids: Iterable[str], *, unblinded: bool) -> list[Impact]:
-    """What switching off each rule, one at a time, does to the cohort; with the outcome only when `unblinded`."""
-    asked = list(rule_ids)
-    if unknown := [name for name in asked if name not in rebuilt.protocol.rules]:
-        raise UserError([f"impact: there is no rule '{name}'" for name in unknown])
-    as_is = rehearse(wh, rebuilt, without=None)
-    return [_compare(rebuilt, name, as_is, rehearse(wh, rebuilt, without=name), unblinded=unblinded) for name in asked]
+    """What each variant of each rule, one at a time, does to the cohort; with the outcome only when `unblinded`."""
+    asked, known = list(rule_ids), rebuilt.protocol.rules
+    if unknown := [name for name in asked if name not in known]:
+        raise UserError([f"impact: there is no rule '{name}'.{did_you_mean(name, known)}" for name in unknown])
+    if not asked:
+        return []
+    as_is = rehearse(wh, rebuilt)
+    return [
+        _compare(rebuilt, variant, as_is, rehearse(wh, rebuilt, variant), unblinded=unblinded)
+        for name in asked
+        for variant in variants(rebuilt.protocol, name)
+    ]
 
 
-def rehearse(wh: Warehouse, rebuilt: Rebuilt, *, without: str | None) -> CohortTables:
-    """The cohort as it would be without a rule (None: with all); the warehouse is left as it was."""
+def rehearse(wh: Warehouse, rebuilt: Rebuilt, variant: Variant | None = None) -> CohortTables:
+    """The cohort as it would be (None: as things are); the warehouse is left as it was."""
     with wh.rehearsal():
-        if without is not None:
-            _judge_without(wh, rebuilt, without)
+        if variant is not None:
+            run_gate(wh, variant.protocol, rebuilt.audits, REHEARSAL, variant.kinds, source=rebuilt.source)
         for model in rebuilt.models:
             build(wh, model, rebuilt.contracts.get(model.table))
         candidates, facts = (wh.frame(f"select * from {name}") for name in ("marts.candidates", "intermediate.facts"))
     return assemble(candidates, facts, rebuilt.protocol, rebuilt.as_of)
 
 
-def _judge_without(wh: Warehouse, rebuilt: Rebuilt, rule_id: str) -> None:
-    """The gate again over every table the rule, or another rule of its question, is about."""
-    protocol = rebuilt.protocol
-    rule = protocol.rules[rule_id]
-    of_question = [r for r in protocol.rules.values() if r.question and r.question == rule.question]
-    kinds = list(dict.fromkeys([rule.table, *(r.table for r in of_question)]))
-    rules = {name: other for name, other in protocol.rules.items() if name != rule_id}
-    run_gate(
-        wh, protocol.model_copy(update={"rules": rules}), rebuilt.audits, REHEARSAL, kinds, source=rebuilt.source
-    )  # fmt: skip
-
-
-def _compare(rebuilt: Rebuilt, rule_id: str, as_is: CohortTables, without: CohortTables, *, unblinded: bool) -> Impact:
-    key, before, after = "candidate_id", as_is.cohort, without.cohort
+def _compare(rebuilt: Rebuilt, variant: Variant, as_is: CohortTables, then: CohortTables, *, unblinded: bool) -> Impact:
+    key, before, after = "candidate_id", as_is.cohort, then.cohort
     entering, leaving = after.join(before, on=key, how="anti").height, before.join(after, on=key, how="anti").height
     stayed = before.join(after, on=key, how="semi").sort(key), after.join(before, on=key, how="semi").sort(key)
     same = [a.eq_missing(b) for a, b in zip(stayed[0].get_columns(), stayed[1].get_columns(), strict=True)
             if not a.dtype.is_nested()]  # fmt: skip
     changed = stayed[0].height - int(pl.DataFrame(same).select(pl.all_horizontal(pl.all())).to_series().sum() or 0)
-    seen = Impact(rule_id, before.height, entering, leaving, changed)
+    seen = Impact(variant.rule_id, variant.what, before.height, entering, leaving, changed)
     return _with_outcome(rebuilt, seen, before, after) if unblinded else seen
 
 
