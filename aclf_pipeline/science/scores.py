@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 
-def _measured(values: ArrayLike) -> Floats:
-    """Return values as float64 with everything that is not positive and finite turned into NaN."""
+def measured(values: ArrayLike) -> Floats:
+    """Values as float64, with everything that is not positive and finite turned into NaN."""
     array = np.asarray(values, dtype=np.float64)
     return np.where(np.isfinite(array) & (array > 0), array, np.nan)
 
@@ -39,7 +39,7 @@ def _round_half_up(values: Floats) -> Floats:
 def _creatinine(creatinine: ArrayLike, dialysis: ArrayLike, ceiling: float, capped: bool = True) -> Floats:
     """Bound creatinine at 1 and `ceiling`, and set it to `ceiling` under dialysis; unknown dialysis is missing."""
     treated = _flag(dialysis)
-    value = _clamp(_measured(creatinine), 1.0, ceiling if capped else np.inf)
+    value = _clamp(measured(creatinine), 1.0, ceiling if capped else np.inf)
     # Under dialysis the measured creatinine is not used, so it may be missing.
     return np.where(np.isnan(treated), np.nan, np.where(treated == 1.0, ceiling, value))
 
@@ -48,8 +48,8 @@ def _meld_sum(bilirubin: ArrayLike, creatinine: Floats, inr: ArrayLike) -> Float
     """Return MELD(i) before rounding, on the scale of 0.6 to 4."""
     return (
         0.957 * np.log(creatinine)
-        + 0.378 * np.log(_clamp(_measured(bilirubin), 1.0))
-        + 1.120 * np.log(_clamp(_measured(inr), 1.0))
+        + 0.378 * np.log(_clamp(measured(bilirubin), 1.0))
+        + 1.120 * np.log(_clamp(measured(inr), 1.0))
         + 0.643
     )
 
@@ -90,7 +90,7 @@ def meld_na_kim2008(
     Source: ampel-leipzig/ameld e12cd00, R/meld.R.
     """
     base = np.minimum(10.0 * _meld_sum(bilirubin, _creatinine(creatinine, dialysis, 4.0), inr), 40.0)
-    na = _clamp(_measured(sodium), 125.0, 140.0)
+    na = _clamp(measured(sodium), 125.0, 140.0)
     return base - na - 0.025 * base * (140.0 - na) + 140.0
 
 
@@ -108,7 +108,7 @@ def meld_na_unos2016(
     Source: MIT-LCP/mimic-code 8bcbd19, concepts/organfailure/meld.sql.
     """
     base = _round_half_up(10.0 * _meld_sum(bilirubin, _creatinine(creatinine, dialysis, 4.0), inr))
-    deficit = 137.0 - _clamp(_measured(sodium), 125.0, 137.0)
+    deficit = 137.0 - _clamp(measured(sodium), 125.0, 137.0)
     term = np.where(base > 11.0, 1.32 * deficit - 0.033 * base * deficit, 0.0 * deficit)
     return np.minimum(_round_half_up(base + term), 40.0)
 
@@ -129,11 +129,11 @@ def meld_3_0(
     Missing in, missing out.
     Source: Kim 2021, PMC8608337, with its table 4 as encoded in the tests of ampel-leipzig/ameld e12cd00.
     """
-    ln_bilirubin = np.log(_clamp(_measured(bilirubin), 1.0))
+    ln_bilirubin = np.log(_clamp(measured(bilirubin), 1.0))
     ln_creatinine = np.log(_creatinine(creatinine, dialysis, 3.0))
-    ln_inr = np.log(_clamp(_measured(inr), 1.0))
-    na_deficit = 137.0 - _clamp(_measured(sodium), 125.0, 137.0)
-    albumin_deficit = 3.5 - _clamp(_measured(albumin), 1.5, 3.5)
+    ln_inr = np.log(_clamp(measured(inr), 1.0))
+    na_deficit = 137.0 - _clamp(measured(sodium), 125.0, 137.0)
+    albumin_deficit = 3.5 - _clamp(measured(albumin), 1.5, 3.5)
     total = (
         1.33 * _flag(female)
         + 4.56 * ln_bilirubin
@@ -154,7 +154,7 @@ def nlr(neutrophils: ArrayLike, lymphocytes: ArrayLike) -> Floats:
     Zero lymphocytes give no ratio: missing. Zero neutrophils give 0. Missing in, missing out.
     """
     count = np.asarray(neutrophils, dtype=np.float64)
-    return np.where(np.isfinite(count) & (count >= 0), count, np.nan) / _measured(lymphocytes)
+    return np.where(np.isfinite(count) & (count >= 0), count, np.nan) / measured(lymphocytes)
 
 
 def albi(bilirubin: ArrayLike, albumin: ArrayLike) -> Floats:
@@ -162,7 +162,7 @@ def albi(bilirubin: ArrayLike, albumin: ArrayLike) -> Floats:
 
     Source: aihaoyisheng.com/en/tools/albi; 20.52 µmol/L and 35 g/L give −2.11.
     """
-    return 0.66 * np.log10(_measured(bilirubin)) - 0.085 * _measured(albumin)
+    return 0.66 * np.log10(measured(bilirubin)) - 0.085 * measured(albumin)
 
 
 def albi_grade(bilirubin: ArrayLike, albumin: ArrayLike) -> Floats:
@@ -177,5 +177,5 @@ def clif_c_aclf(clif_c_of: ArrayLike, age_years: ArrayLike, wbc: ArrayLike) -> F
     White cells in 10⁹/L, age in years, CLIF-C OF 6–18. Missing in, missing out.
     Source: EF CLIF calculator page clif-c-of-aclf-ad.
     """
-    total = 0.33 * _measured(clif_c_of) + 0.04 * _measured(age_years) + 0.63 * np.log(_measured(wbc)) - 2.0
+    total = 0.33 * measured(clif_c_of) + 0.04 * measured(age_years) + 0.63 * np.log(measured(wbc)) - 2.0
     return _clamp(10.0 * total, 0.0, 100.0)
