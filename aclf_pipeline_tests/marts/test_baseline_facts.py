@@ -153,3 +153,14 @@ def test_without_infusion_baseline_is_taken_at_the_index_admission() -> None:
     world.rows["infusions"].clear()
     assert fact(world, "inr")["value"] == 2.1
     assert "0 days from the index admission" in fact(world, "inr")["explanation"]
+
+
+def test_a_repaired_reading_tells_what_it_was_and_by_which_rule() -> None:
+    world = World().eligible()
+    sign = world.add(
+        "vitals", patient_id="R1", item="map", measured_at="2014-03-12 07:00", value=62.0, value_text="124"
+    )
+    world.repairs.append(("vitals", "vitals_some_rule", sign, "value", "124.0", "62.0"))
+    found = fact(world, "map")
+    assert (found["value"], found["rule_ids"]) == (62.0, ["vitals_some_rule"])
+    assert found["explanation"].endswith("124 as submitted; repaired: value 124.0 read as 62.0")

@@ -100,6 +100,13 @@ def test_a_line_before_the_admission_is_marked_and_not_counted_by_default(choice
     ]
 
 
+def test_what_is_not_counted_is_told_with_the_number_of_infusions() -> None:
+    facts = before_admission().build("intermediate.facts")
+    assert facts.filter(facts["variable"] == "infusions")["explanation"].to_list() == [
+        "infusions on 2014-03-05, 2014-03-12, 2014-03-19; by order only: 1; not counted: 2014-02-25 pre_index"
+    ]
+
+
 def test_a_line_decided_to_be_that_of_the_lone_order_has_the_orders_day_and_its_own_dose() -> None:
     world = before_admission("of_the_order")
     assert marks(world)[1:] == [(date(2014, 3, 12), True, None, 60.0), (date(2014, 3, 19), True, "pre_index", 55.0)]

@@ -84,6 +84,7 @@ class World:
     def __init__(self) -> None:
         self.rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
         self.parameters = dict(PARAMETERS)
+        self.repairs: list[tuple[str, str, int, str, str | None, str]] = []
         self.violations: list[tuple[str, str, str, int]] = []
         self.cases: list[tuple[str, str, str, str]] = []
         self.next_id = 1
@@ -175,6 +176,9 @@ class World:
         _table(con, "quality.violations",
                "table_name varchar, rule_id varchar, action varchar, _row_id bigint, patient_id varchar",
                [(*violation, owners[violation[3]]) for violation in self.violations])  # fmt: skip
+        _table(con, "quality.repairs",
+               "table_name varchar, rule_id varchar, _row_id bigint, column_name varchar, was varchar, became varchar",
+               self.repairs)  # fmt: skip
         _table(
             con, "quality.cases", "question varchar, patient_id varchar, in_force varchar, state varchar", self.cases
         )

@@ -116,6 +116,13 @@ def test_a_line_without_an_executed_order_within_a_day_is_told(
     assert audits.caught("infusions_order_executed", medications=orders("2014-05-01", day), **drawn) == missing
 
 
+@pytest.mark.parametrize("day", ["2014-04-25", "-"])
+def test_a_line_with_a_wrong_day_or_none_lacks_an_order_only_when_none_is_left(day: str, audits: AuditWorld) -> None:
+    drawn = {"infusions": ledger("2014-05-01", day), "stays": STAYS}
+    assert audits.caught("infusions_order_executed", medications=orders("2014-05-01", "2014-05-08"), **drawn) == []
+    assert audits.caught("infusions_order_executed", medications=orders("2014-05-01"), **drawn) == [5]
+
+
 def test_an_order_that_was_not_carried_out_is_no_order(audits: AuditWorld) -> None:
     drawn = {"infusions": ledger("2014-05-08"), "stays": STAYS}
     cancelled = orders("2014-05-08", status="cancelled")

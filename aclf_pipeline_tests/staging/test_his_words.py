@@ -307,6 +307,14 @@ def test_cells_are_millions_whatever_the_header_counts() -> None:
     ]
 
 
+@pytest.mark.parametrize(("text", "weight", "receipt"), [("６２．５", 62.5, "fullwidth"), ("62.5", 62.5, None)])
+def test_a_number_in_full_width_digits_leaves_a_receipt_in_the_ledger(
+    text: str, weight: float, receipt: str | None
+) -> None:
+    [row] = stage_cells("cell_infusions", "infusions", "体重(kg)", [text], 病案号="R1")
+    assert (row["weight_kg"], row["receipt"], row["unparsed"]) == (weight, receipt, None)
+
+
 def test_only_filled_signs_give_rows() -> None:
     hospital = Hospital()
     hospital.deliver(

@@ -34,6 +34,16 @@ flags as (
     group by table_name, _row_id
 ),
 
+repairs as (
+    select
+        table_name,
+        _row_id,
+        list_sort(list(distinct rule_id)) as rule_ids,
+        string_agg(concat(column_name, ' ', was, ' read as ', became), ', ' order by column_name) as says
+    from quality.repairs
+    group by table_name, _row_id
+),
+
 measured as (
     select
         readings.*,
@@ -44,12 +54,14 @@ measured as (
             date_diff('day', anchors.reference_from, readings.observed_at),
             0
         ) as days_off,
-        coalesce(flags.rule_ids, []) as rule_ids,
+        list_concat(coalesce(flags.rule_ids, []), coalesce(repairs.rule_ids, [])) as rule_ids,
+        repairs.says as repaired,
         coalesce(list_contains(flags.rule_ids, 'labs_panel_not_copied'), false) as is_copied
     from intermediate.readings as readings
     inner join anchors on readings.candidate_id = anchors.candidate_id
     inner join baseline on readings.variable = baseline.variable
     left join flags on baseline.source_table = flags.table_name and readings._row_id = flags._row_id
+    left join repairs on baseline.source_table = repairs.table_name and readings._row_id = repairs._row_id
     where not coalesce(regexp_matches(array_to_string(flags.rule_ids, ','), '_in_stay(,|$)'), false)
 ),
 
@@ -121,7 +133,8 @@ select
             grid.reference_name,
             '; ',
             picked.submitted,
-            ' as submitted'
+            ' as submitted',
+            case when picked.repaired is not null then concat('; repaired: ', picked.repaired) end
         )
     end as explanation
 from grid

@@ -106,6 +106,15 @@ infusion_rows as (
     group by person_id
 ),
 
+not_counted as (
+    select
+        person_id,
+        string_agg(concat(infused_on, ' ', mark), ', ' order by infused_on) as days
+    from intermediate.infusions
+    where not is_counted and infused_on is not null
+    group by person_id
+),
+
 infusion_facts as (
     select
         anchors.candidate_id,
@@ -114,20 +123,18 @@ infusion_facts as (
         null as value_text,
         cast(anchors.first_infusion_on as timestamp) as observed_at,
         coalesce(infusion_rows.row_ids, []) as row_ids,
-        case
-            when infusion_rows.person_id is null then 'no infusion in the ledger and no executed order'
-            else concat(
-                'infusions on ',
-                infusion_rows.days,
-                case when infusion_rows.order_only > 0 then concat('; by order only: ', infusion_rows.order_only) end
-            )
-        end as explanation
+        concat(
+            coalesce('infusions on ' || infusion_rows.days, 'no infusion in a stay by ledger or executed order'),
+            case when infusion_rows.order_only > 0 then concat('; by order only: ', infusion_rows.order_only) end,
+            '; not counted: ' || not_counted.days
+        ) as explanation
     from anchors
     cross join
         lateral (
             values ('infusions', anchors.infusions), ('infusions_in_course', anchors.infusions_in_course)
         ) as counted (variable, value)
     left join infusion_rows on anchors.person_id = infusion_rows.person_id
+    left join not_counted on anchors.person_id = not_counted.person_id
 ),
 
 stay_facts as (
