@@ -45,8 +45,8 @@ def child_pugh(
     """Child-Pugh points, 5 to 15.
 
     Bilirubin in mg/dL (below 2, 2–3, above 3), albumin in g/dL (above 3.5, 2.8–3.5, below 2.8), INR (below 1.7,
-    1.7–2.2, above 2.2), ascites 0 none, 1 mild, 2 moderate or large, encephalopathy by West Haven 0, I–II, III–IV. The upper INR
-    cut is printed as 2.2 or 2.3; here 2.2. Missing in, missing out.
+    1.7–2.2, above 2.2), ascites 0 none, 1 mild, 2 moderate or large, encephalopathy by West Haven 0, I–II, III–IV. The
+    upper INR cut is printed as 2.2 or 2.3; here 2.2. Missing in, missing out.
     Source: medcalc.quickutils.tools Child-Pugh page.
     """
     protein = measured(albumin)
@@ -93,10 +93,9 @@ def cossh_aclf_ii(
     + 0.033·age.
 
     Bilirubin in µmol/L, urea in mmol/L, neutrophils in 10⁹/L; HE is 1, 2 or 3 for West Haven 0, I–II, III–IV. The
-    formula is verified, the coding of HE is not: it stands on memory and on the published range (deaths 8.2 ± 0.7, survivors
-    6.8 ± 0.9). Missing in, missing out.
-    Source: Zhejiang University's announcement of the score (qhmstj.cn, cmmenglish, 2021/0707); range from 93 patients in
-    J Clin Hepatol 2026;29(1):73.
+    formula is verified, the coding of HE is not: it stands on memory and on the published range (deaths 8.2 ± 0.7,
+    survivors 6.8 ± 0.9). Missing in, missing out.
+    Source: Zhejiang University's announcement (qhmstj.cn, cmmenglish, 2021/0707); range from 93 patients in J Clin Hepatol 2026;29(1):73.
     """
     return (
         1.649 * np.log(measured(inr))

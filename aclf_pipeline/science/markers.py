@@ -49,5 +49,5 @@ def de_ritis(ast: ArrayLike, alt: ArrayLike) -> Floats:
 
 
 def direct_share(bilirubin_direct: ArrayLike, bilirubin_total: ArrayLike) -> Floats:
-    """Direct over total bilirubin, both in one unit; 0.65–0.79 is usual (PMC7809456, table 1). Missing in, missing out."""
+    """Direct over total bilirubin in one unit; 0.65–0.79 is usual (PMC7809456, table 1). Missing in, missing out."""
     return measured(bilirubin_direct) / measured(bilirubin_total)
