@@ -95,7 +95,8 @@ def cossh_aclf_ii(
     Bilirubin in µmol/L, urea in mmol/L, neutrophils in 10⁹/L; HE is 1, 2 or 3 for West Haven 0, I–II, III–IV. The
     formula is verified, the coding of HE is not: it stands on memory and on the published range (deaths 8.2 ± 0.7,
     survivors 6.8 ± 0.9). Missing in, missing out.
-    Source: Zhejiang University's announcement (qhmstj.cn, cmmenglish, 2021/0707); range from 93 patients in J Clin Hepatol 2026;29(1):73.
+    Source: Zhejiang University's announcement (qhmstj.cn, cmmenglish, 2021/0707); range from 93 patients in J
+    Clin Hepatol 2026;29(1):73.
     """
     return (
         1.649 * np.log(measured(inr))
