@@ -19,6 +19,7 @@ import polars as pl
 from aclf_pipeline.contracts import KINDS
 from aclf_pipeline.protocol.models import Rule
 from aclf_pipeline.quality.executor import QualityError
+from aclf_pipeline.quality.found import Failing, Found
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline.warehouse.graph import shared_views
 
@@ -101,13 +102,19 @@ def run_audit(wh: Warehouse, rule: Rule, audits: Mapping[str, str], seen: Seen) 
     Raises QualityError as `found_by` does.
     """
     with found_by(wh, rule, audits, seen, ("_row_id", "observed")):
-        return wh.frame(
-            f"""-- current rows the audit rejects: one row per row and observation
-            select distinct s._row_id, s.patient_id, left(f.observed::varchar, {WIDEST}) as observed
-            from temp.audit_found as f
-            join temp.{rule.table} as s on s._row_id = f._row_id
-            order by all"""
-        )
+        return wh.frame(f"{_rejected(rule.table)} order by all")
+
+
+def audit_failures(found: Found, rule: Rule, audits: Mapping[str, str], seen: Seen) -> Failing:
+    """The same rows, stored among what the gate has found; memory does not grow with their number."""
+    with found_by(found.wh, rule, audits, seen, ("_row_id", "observed")):
+        return found.take(_rejected(rule.table))
+
+
+def _rejected(table: str) -> str:
+    return f"""select distinct s._row_id, s.patient_id, left(f.observed::varchar, {WIDEST}) as observed
+        from temp.audit_found as f
+        join temp.{table} as s on s._row_id = f._row_id"""
 
 
 @contextmanager

@@ -20,18 +20,10 @@ import polars as pl
 
 from aclf_pipeline.contracts import KINDS, Contract
 from aclf_pipeline.protocol import Protocol, Rule
-from aclf_pipeline.quality.audits import Seen, current_views, run_audit
+from aclf_pipeline.quality.audits import Seen, audit_failures, current_views, run_audit
 from aclf_pipeline.quality.cases import Met, counted, gather, notes, settled
-from aclf_pipeline.quality.executor import (
-    FAILURE_SCHEMA,
-    Findings,
-    QualityError,
-    RowCheck,
-    columns_needed,
-    judge,
-    row_checks,
-    shape_problems,
-)
+from aclf_pipeline.quality.executor import Findings, QualityError, RowCheck, judge, row_checks, shape_problems
+from aclf_pipeline.quality.found import Failing, found_rows
 from aclf_pipeline.quality.record import Record, write
 from aclf_pipeline.quality.repairs import CONFLICT, Repairs, repair
 from aclf_pipeline.quality.verdicts import CheckResult, Places, asked_by_contract
@@ -72,8 +64,8 @@ def run_gate(
     sound = {kind: contract for kind, contract in contracts.items() if not misfits[kind]}
     superseded = supersede(wh, sound)
     rules = {kind: protocol.rules_for(kind, source) for kind in contracts}
-    record = Record(wh, protocol, audits, refresh_id, review_on or protocol.study.as_of, Places.of(wh))
-    with current_views(wh) as seen:
+    with current_views(wh) as seen, found_rows(wh) as found:
+        record = Record(wh, protocol, audits, refresh_id, review_on or protocol.study.as_of, Places.of(wh), found)
         if len(sound) == len(contracts):
             repairing = [rule for kind in KINDS if kind in seen.kinds for rule in protocol.rules_for(kind, source)]
             record.repairs = repair(wh, repairing, audits, seen)
@@ -110,7 +102,7 @@ def _refuse(record: Record, contract: type[Contract], rules: Sequence[Rule], pro
     """The shape is wrong: the contract fails with what is wrong, and no rule of the table can be judged."""
     asked = asked_by_contract(contract)
     rows = record.wh.scalar(f"select count(*) from staging.{asked.table}")
-    nothing = FAILURE_SCHEMA.to_frame()
+    nothing = record.found.nothing()
     record.add(asked, nothing, rows, 0.0, problems)
     for rule in rules:
         reason = [f"Not judged: staging.{asked.table} breaks its contract"]
@@ -122,7 +114,7 @@ def _postpone(record: Record, rules: Sequence[Rule], rows: int) -> None:
     for rule in rules:
         if rule.holds is None:
             record.add(
-                record.asked(rule), FAILURE_SCHEMA.to_frame(), rows, 0.0, ["Not judged: a table breaks its contract"]
+                record.asked(rule), record.found.nothing(), rows, 0.0, ["Not judged: a table breaks its contract"]
             )
 
 
@@ -130,28 +122,27 @@ def _judge_rows(record: Record, contract: type[Contract], rules: Sequence[Rule],
     """Contract and row rules of one table in one pass; gives the number of rows judged."""
     asked = asked_by_contract(contract)
     checks = row_checks(contract, rules)
-    columns = ", ".join(f'"{name}"' for name in columns_needed(checks, _schema(record.wh, asked.table)))
     started = time.perf_counter()
-    stream = record.wh.chunks(f"select {columns} from ({seen.current(asked.table)})")
-    findings = judge(stream, checks)
+    findings = judge(record.found, f"({seen.current(asked.table)})", checks)
     seconds = time.perf_counter() - started
-    record.add(asked, _contract_failures(findings, checks), findings.rows, seconds)
+    record.add(asked, _contract_failures(record, findings, checks), findings.rows, seconds)
     for rule in rules:
         if rule.holds is not None:
             record.add(record.asked(rule), findings.failing(rule.id), findings.rows, seconds)
     return findings.rows
 
 
-def _contract_failures(findings: Findings, checks: Sequence[RowCheck]) -> pl.DataFrame:
+def _contract_failures(record: Record, findings: Findings, checks: Sequence[RowCheck]) -> Failing:
     says = {"not_null": "must not be missing", "vocabulary": "is not in its vocabulary", "unique": "stands twice"}
-    return pl.concat(
-        [FAILURE_SCHEMA.to_frame()]
-        + [
-            findings.failing(check.id).with_columns(pl.col("observed") + f" {says[check.kind]}")
-            for check in checks
-            if check.kind != "rule"
-        ]
-    )
+    broken = [check for check in checks if check.kind != "rule" and findings.failing(check.id).rows]
+    if not broken:
+        return record.found.nothing()
+    told = [
+        f"select _row_id, patient_id, observed || ' {says[check.kind]}' as observed"
+        f" from ({findings.failing(check.id).query})"
+        for check in broken
+    ]
+    return record.found.take(" union all ".join(told))
 
 
 def _audit(record: Record, repairs: Repairs, rules: Sequence[Rule], rows: int, seen: Seen) -> None:
@@ -160,18 +151,19 @@ def _audit(record: Record, repairs: Repairs, rules: Sequence[Rule], rows: int, s
         if rule.holds is not None:
             continue
         if rule.action == "repair":
-            failing, notes_on_it = repairs.failing(rule.id), repairs.notes(rule.id)
+            failing, notes_on_it = record.found.take_frame(repairs.failing(rule.id)), repairs.notes(rule.id)
             record.add(record.asked(rule), failing, rows, repairs.seconds[rule.id], notes=notes_on_it)
             continue
         started = time.perf_counter()
-        failing = run_audit(record.wh, rule, record.audits, seen)
-        seconds = time.perf_counter() - started
         if rule.action == "adjudicate":
-            record.met.append(Met(rule, failing, rows, seconds))
+            evidence = run_audit(record.wh, rule, record.audits, seen)
+            record.met.append(Met(rule, evidence, rows, time.perf_counter() - started))
         else:
-            record.add(record.asked(rule), failing, rows, seconds)
+            rejected = audit_failures(record.found, rule, record.audits, seen)
+            record.add(record.asked(rule), rejected, rows, time.perf_counter() - started)
     for table in {rule.table for rule in rules}:
-        record.violate(table, CONFLICT, CONFLICT, repairs.conflicts(table), "quarantine")
+        disputed = record.found.take_frame(repairs.conflicts(table))
+        record.violate(table, CONFLICT, CONFLICT, disputed, "quarantine")
 
 
 def _adjudicate(record: Record) -> None:
@@ -181,7 +173,7 @@ def _adjudicate(record: Record) -> None:
     for met in record.met:
         told = notes(record.protocol, met, record.cases, is_first=first[met.rule.question] == met.rule.id)
         record.add(
-            record.asked(met.rule), met.failing, met.rows, met.seconds, notes=told,
+            record.asked(met.rule), record.found.take_frame(met.failing), met.rows, met.seconds, notes=told,
             settled=settled(met, record.cases), cases=counted(met, record.cases),
         )  # fmt: skip
 

@@ -18,7 +18,8 @@ from pandera.errors import SchemaErrors
 
 from aclf_pipeline.contracts import Contract
 from aclf_pipeline.protocol.models import Rule
-from aclf_pipeline.quality.executor import ROW_ID, condition, table_of
+from aclf_pipeline.quality.conditions import in_polars
+from aclf_pipeline.quality.executor import ROW_ID, table_of
 
 _SUFFIX = {"not_nullable": "not_null", "field_uniqueness": "unique"}
 
@@ -39,7 +40,7 @@ def pandera_schema(contract: type[Contract], rules: Iterable[Rule] = ()) -> pa.D
 
 
 def _check(holds: str) -> Any:
-    expression = condition(holds)
+    expression = in_polars(holds)
     return lambda data: data.lazyframe.select(expression)
 
 

@@ -15,6 +15,7 @@ from aclf_pipeline.contracts import KINDS
 from aclf_pipeline.protocol import Protocol, Rule
 from aclf_pipeline.quality.audits import asked_text
 from aclf_pipeline.quality.cases import Case, Met, frame, set_aside
+from aclf_pipeline.quality.found import FOUND, Failing, Found
 from aclf_pipeline.quality.repairs import Repairs
 from aclf_pipeline.quality.verdicts import Asked, CheckResult, Places, asked_by_rule, verdict, waived_rows
 from aclf_pipeline.warehouse.connection import Warehouse
@@ -30,8 +31,9 @@ class Record:
     refresh_id: str
     review_on: date
     places: Places
+    found: Found
     checks: list[CheckResult] = field(default_factory=list)
-    violations: list[pl.DataFrame] = field(default_factory=list)
+    violations: list[dict[str, object]] = field(default_factory=list)
     repairs: Repairs | None = None
     """None when nothing could be repaired or adjudicated, since a table breaks its contract."""
     met: list[Met] = field(default_factory=list)
@@ -47,7 +49,7 @@ class Record:
     def add(
         self,
         asked: Asked,
-        failing: pl.DataFrame,
+        failing: Failing,
         rows: int,
         seconds: float,
         problems: Sequence[str] = (),
@@ -61,28 +63,21 @@ class Record:
         waived, of_waivers = waived_rows(self.wh, asked.table, failing, waivers, self.review_on)
         self.checks.append(
             verdict(
-                asked, failing, rows, waived=waived, settled=settled, cases=cases, notes=[*of_waivers, *notes],
+                asked, failing.rows, rows, waived=waived, settled=settled, cases=cases, notes=[*of_waivers, *notes],
                 problems=problems, sample=self.places.sample(failing), seconds=seconds,
             )
         )  # fmt: skip
         self.violate(asked.table, asked.rule_id, asked.fingerprint, failing, asked.action)
 
-    def violate(self, table: str, rule_id: str, fingerprint: str, failing: pl.DataFrame, action: str) -> None:
-        """Take violations; a frame that has its own column `action` says what is done with each row."""
-        if failing.height:
+    def violate(self, table: str, rule_id: str, fingerprint: str, failing: Failing, action: str) -> None:
+        """Take violations; a failing row that has its own action keeps it."""
+        if failing.rows:
             self.violations.append(
-                failing.select(
-                    pl.lit(self.refresh_id).alias("refresh_id"),
-                    pl.lit(table).alias("table_name"),
-                    pl.lit(rule_id).alias("rule_id"),
-                    pl.lit(fingerprint).alias("rule_fingerprint"),
-                    "_row_id",
-                    "patient_id",
-                    pl.col("action") if "action" in failing.columns else pl.lit(action).alias("action"),
-                    "observed",
-                    pl.lit(self.protocol.digest).alias("protocol_digest"),
-                )
-            )
+                {
+                    "number": failing.number, "table_name": table, "rule_id": rule_id, "rule_fingerprint": fingerprint,
+                    "action": action,
+                }
+            )  # fmt: skip
 
 
 def write(record: Record, kinds: list[str]) -> None:
@@ -90,8 +85,7 @@ def write(record: Record, kinds: list[str]) -> None:
     wh = record.wh
     with wh.transaction():
         wh.execute("delete from quality.violations where list_contains(?, table_name)", [kinds])
-        if record.violations:
-            wh.append("quality.violations", pl.concat(record.violations))
+        _write_violations(record)
         if record.repairs is not None:
             _write_repairs(record, record.repairs, kinds)
             _write_cases(record, kinds)
@@ -101,6 +95,28 @@ def write(record: Record, kinds: list[str]) -> None:
             [record.refresh_id, kinds],
         )
         wh.append("quality.checks", _history(record))
+
+
+def _write_violations(record: Record) -> None:
+    if not record.violations:
+        return
+    record.wh.execute(
+        """-- what is said of each check's failing rows: one row per check
+        create or replace temp table violated (
+            number integer, table_name varchar, rule_id varchar, rule_fingerprint varchar, action varchar)"""
+    )
+    record.wh.append("temp.violated", pl.DataFrame(record.violations))
+    record.wh.execute(
+        f"""-- what failed and why: one row per failing row, rule and observation
+        insert into quality.violations by name
+        select
+            $refresh_id as refresh_id, v.table_name, v.rule_id, v.rule_fingerprint, f._row_id, f.patient_id,
+            coalesce(f.action, v.action) as action, f.observed, $digest as protocol_digest,
+        from {FOUND} as f
+        join temp.violated as v on v.number = f.number""",
+        {"refresh_id": record.refresh_id, "digest": record.protocol.digest},
+    )
+    record.wh.execute("drop table temp.violated")
 
 
 def _write_repairs(record: Record, repairs: Repairs, kinds: list[str]) -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-import polars as pl
-
 from aclf_pipeline.contracts import Contract, promises
 from aclf_pipeline.protocol.models import Action, Rule, Waiver
-from aclf_pipeline.quality.executor import ROW_ID, QualityError, condition, table_of
+from aclf_pipeline.quality.conditions import in_duckdb
+from aclf_pipeline.quality.executor import ROW_ID, QualityError, table_of
+from aclf_pipeline.quality.found import Failing
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline.warehouse.row_id import unpack
 
@@ -116,7 +116,7 @@ def _promise_text(name: str, dtype: str, nullable: bool, unique: bool, within: S
 
 def verdict(
     asked: Asked,
-    failing: pl.DataFrame,
+    failing: int,
     rows: int,
     *,
     waived: frozenset[int] = frozenset(),
@@ -127,18 +127,17 @@ def verdict(
     sample: list[dict[str, str | int | None]] | None = None,
     seconds: float = 0.0,
 ) -> CheckResult:
-    """The result of a check from its failing rows (_row_id, patient_id, observed; a row may stand several times).
+    """The result of a check from the number of its failing rows; `waived` and `settled` are some of them.
 
     The check passes when nothing kept it from being carried out and the share of failing rows that are neither waived
     nor settled by a decision is at most what is tolerated; and no case is left to decide but for waived rows. A table
     without rows has no failing share.
     """
-    ids = failing.get_column(ROW_ID).unique()
-    counted = ids.filter(~ids.is_in(list(waived | settled))).len() if waived or settled else ids.len()
+    counted = failing - len(waived | settled)
     share = counted / rows if rows else 0.0
     to_decide = bool(counted) and bool(cases) and any(n for state, n in (cases or {}).items() if state != "decided")
     return CheckResult(
-        asked.rule_id, asked.table, asked.says, asked.category, asked.action, rows, ids.len(), share, asked.tolerate,
+        asked.rule_id, asked.table, asked.says, asked.category, asked.action, rows, failing, share, asked.tolerate,
         passed=not problems and share <= asked.tolerate and not to_decide,
         blocking=asked.action == "block",
         because=asked.because,
@@ -146,7 +145,7 @@ def verdict(
         condition=asked.condition,
         fingerprint=asked.fingerprint,
         sample=sample or [],
-        waived_rows=ids.filter(ids.is_in(list(waived))).len() if waived else 0,
+        waived_rows=len(waived),
         notes=tuple(notes),
         problems=tuple(problems),
         seconds=seconds,
@@ -169,11 +168,9 @@ class Places:
         )
         return cls({file_id: (path, sheets or ()) for file_id, path, sheets in rows})
 
-    def sample(self, failing: pl.DataFrame) -> list[dict[str, str | int | None]]:
+    def sample(self, failing: Failing) -> list[dict[str, str | int | None]]:
         """The first failing rows with the place each comes from."""
-        return [
-            self._located(*row) for row in failing.head(SAMPLE_ROWS).select(ROW_ID, "patient_id", "observed").rows()
-        ]
+        return [self._located(*row) for row in failing.head(SAMPLE_ROWS).iter_rows()]
 
     def _located(self, row_id: int | None, patient: str | None, observed: str) -> dict[str, str | int | None]:
         path, line, sheet = self.place(row_id)
@@ -194,7 +191,7 @@ class Places:
 
 
 def waived_rows(
-    wh: Warehouse, table: str, failing: pl.DataFrame, waivers: Sequence[Waiver], review_on: date
+    wh: Warehouse, table: str, failing: Failing, waivers: Sequence[Waiver], review_on: date
 ) -> tuple[frozenset[int], list[str]]:
     """Failing rows that valid waivers of one rule accept, and a sentence on each waiver.
 
@@ -203,32 +200,34 @@ def waived_rows(
     accepted: set[int] = set()
     notes = []
     for waiver in waivers:
-        ids = _in_scope(wh, table, failing, waiver)
+        ids, covered = _in_scope(wh, table, failing, waiver)
         if not waiver.valid_on(review_on):
             notes.append(
-                f"The waiver of {waiver.owner} expired on {waiver.expires}; {len(ids)} rows count again"
+                f"The waiver of {waiver.owner} expired on {waiver.expires}; {covered} rows count again"
                 f" (judged on {review_on})"
             )
-        elif len(ids) > waiver.at_most:
-            notes.append(f"The waiver of {waiver.owner} is for {waiver.at_most} rows; {len(ids)} fail, so all count")
+        elif covered > waiver.at_most:
+            notes.append(f"The waiver of {waiver.owner} is for {waiver.at_most} rows; {covered} fail, so all count")
         else:
             accepted |= ids
             notes.append(
-                f"{len(ids)} rows are accepted until {waiver.expires}: {waiver.reason}"
+                f"{covered} rows are accepted until {waiver.expires}: {waiver.reason}"
                 f" (owner {waiver.owner}, approved by {waiver.approver})"
             )
     return frozenset(accepted), notes
 
 
-def _in_scope(wh: Warehouse, table: str, failing: pl.DataFrame, waiver: Waiver) -> set[int]:
-    ids = {row_id for row_id in failing.get_column(ROW_ID).unique() if row_id is not None}
-    if waiver.scope is None or not ids:
-        return ids
-    columns = wh.frame(f"select * from staging.{table} where list_contains($ids, _row_id)", {"ids": sorted(ids)})
+def _in_scope(wh: Warehouse, table: str, failing: Failing, waiver: Waiver) -> tuple[set[int], int]:
+    """At most so many rows as are waived of those in the scope of a waiver, and how many there are."""
+    within = f"select distinct {ROW_ID} from ({failing.query})"
+    if waiver.scope is not None:
+        within += f" semi join (select {ROW_ID} from staging.{table} where {in_duckdb(waiver.scope)}) using ({ROW_ID})"
     try:
-        return set(columns.filter(condition(waiver.scope)).get_column(ROW_ID))
-    except pl.exceptions.PolarsError as error:
+        covered = wh.scalar(f"select count({ROW_ID}) from ({within})")
+    except Exception as error:
         raise QualityError(
             f"waivers.yaml: the waiver of rule '{waiver.rule}' has scope '{waiver.scope}', which cannot be evaluated on"
             f" {table}: {str(error).splitlines()[0]}"
         ) from error
+    rows = wh.rows(f"{within} limit {waiver.at_most}")
+    return {row_id for (row_id,) in rows if row_id is not None}, covered

@@ -81,7 +81,7 @@ def test_every_violation_says_where_it_is_from_and_under_which_rule(wh: Warehous
     assert check.sample == [
         {
             "patient": "R2",
-            "observed": "discharged_at=2014-05-02 00:00:00.000000, admitted_at=2014-05-09 00:00:00.000000",
+            "observed": "discharged_at=2014-05-02 00:00:00, admitted_at=2014-05-09 00:00:00",
             "file": "his/batch1/file1.csv",
             "line": 3,
             "sheet": None,
