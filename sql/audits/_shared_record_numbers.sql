@@ -1,5 +1,6 @@
 -- Record numbers under which two persons stand: two valid identity numbers, or two front pages of which the names
--- differ and sex or birth month too. One deviation alone is a mistake on a page, not another person.
+-- differ and sex or birth month too while no equal identity number speaks for one person. One deviation alone is a
+-- mistake on a page, not another person.
 -- one row per record number that two persons share
 with pages as (
     select
@@ -20,7 +21,11 @@ contradicting as (
     inner join pages as other on one.patient_id = other.patient_id and one._row_id < other._row_id
     where
         one.national_id <> other.national_id
-        or (one.name_id <> other.name_id and (one.sex <> other.sex or one.birth_month <> other.birth_month))
+        or (
+            one.name_id <> other.name_id
+            and (one.sex <> other.sex or one.birth_month <> other.birth_month)
+            and (one.national_id = other.national_id) is distinct from true
+        )
 )
 
 select
