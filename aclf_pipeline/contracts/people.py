@@ -55,7 +55,7 @@ class Stays(Contract):
     patient_id: str = column("Pseudonym of the record number")
     stay_id: str = column("Pseudonymous key of the stay: patient and ordinal, or the source's own stay key")
     stay_no: int = column("Ordinal of the stay under this record number", null=True)
-    episode_stay_id: str = column("The stay that opens the episode; as delivered the stay itself")
+    episode_stay_id: str = column("The stay that opens the episode, where the gate joined several stays", null=True)
     admitted_at: Timestamp = column("Start of the stay", null=True)
     admitted_precision: str = column("How exactly the start is known", null=True, within=PRECISIONS)
     discharged_at: Timestamp = column("End of the stay; at day precision the start of the day", null=True)

@@ -92,7 +92,7 @@ def test_a_decision_says_whether_a_patient_was_of_age(choice: str, age: int) -> 
 def test_stays_that_the_gate_joined_are_one_episode() -> None:
     world = World()
     world.patient("R1")
-    world.stay("R1", "2014-03-01 10:00", "2014-03-05 09:00")
+    world.stay("R1", "2014-03-01 10:00", "2014-03-05 09:00", episode_stay_id="R1-1")
     world.stay("R1", "2014-03-06 09:00", "2014-03-10 22:00", disposition="died", episode_stay_id="R1-1")
     world.stay("R1", "2014-03-11 08:00", "2014-03-12 08:00")
     episodes = world.build("intermediate.episodes").sort("admitted_at")

@@ -101,13 +101,13 @@ class World:
         return self.add("patients", **{"patient_id": patient, "person_id": patient, **values})
 
     def stay(self, patient: str, admitted: str, discharged: str, **values: Any) -> str:
-        """Add a patient's next stay and give back its key; `episode_stay_id` is another where the gate joined two."""
+        """Add a patient's next stay and give back its key; `episode_stay_id` is set where the gate joined two."""
         number = 1 + sum(row["patient_id"] == patient for row in self.rows["stays"])
         stay = f"{patient}-{number}"
         times = {"admitted_at": admitted, "discharged_at": discharged}
         self.add(
             "stays",
-            **{"patient_id": patient, "stay_id": stay, "episode_stay_id": stay, "stay_no": number, **times, **values},
+            **{"patient_id": patient, "stay_id": stay, "stay_no": number, **times, **values},
         )
         return stay
 

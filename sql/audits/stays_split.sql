@@ -1,6 +1,6 @@
--- Stays that continue the one before: the same record number and ward, the next ordinal, hardly a gap. The first stay
--- opens the episode for all of them.
--- one row per continuing stay
+-- Stays that continue the one before, and the stays they continue: the same record number and ward, the next ordinal,
+-- hardly a gap. The first of them opens the episode for all.
+-- one row per stay of an episode of several
 with tolerances as (
     select max(value) filter (where item = 'split_gap_days') as gap_days
     from rules.definitions
@@ -47,16 +47,20 @@ opened as (
         *,
         first_value(stay_id) over (
             partition by patient_id, episode_no order by admitted_at, stay_no, _row_id
-        ) as first_stay_id
+        ) as first_stay_id,
+        count(*) over (partition by patient_id, episode_no) as stays
     from numbered
 )
 
 select
     _row_id,
-    concat('begins ', gap_days, ' days after the stay before ends, on the same ward') as observed,
+    case
+        when continues then concat('begins ', gap_days, ' days after the stay before ends, on the same ward')
+        else 'goes on in another stay'
+    end as observed,
     'episode_stay_id' as column_name,
     first_stay_id as became,
-    'The stay before ends on the ward where this one begins, with the ordinal before and hardly a gap.' as evidence,
+    'One stay ends on the ward where the next begins, with the ordinal before and hardly a gap.' as evidence,
     'strong' as confidence
 from opened
-where continues and stay_id <> first_stay_id
+where stays > 1

@@ -42,7 +42,6 @@ stays as (
     select
         patient_id,
         stay_id,
-        stay_id as episode_stay_id,
         admitted_at,
         admitted_precision,
         discharged_at,
@@ -59,7 +58,7 @@ select
     persons.person_id,
     stays.patient_id,
     stays.stay_id,
-    stays.episode_stay_id as episode_id,
+    coalesce(stays.episode_stay_id, stays.stay_id) as episode_id,
     stays.stay_no,
     stays.admitted_at,
     stays.admitted_precision,

@@ -49,7 +49,7 @@ select
     patient_id,
     stay_id,
     cast(null as bigint) as stay_no,
-    stay_id as episode_stay_id,
+    cast(null as varchar) as episode_stay_id,
     admitted_at,
     if(admitted_at is null, null, 'minute') as admitted_precision,
     discharged_at,

@@ -119,7 +119,7 @@ select
     patient_id,
     concat(patient_id, '-', coalesce(cast(stay_no as varchar), stay_text)) as stay_id,
     stay_no,
-    concat(patient_id, '-', coalesce(cast(stay_no as varchar), stay_text)) as episode_stay_id,
+    cast(null as varchar) as episode_stay_id,
     admitted_date + to_hours(coalesce(in_hour, 0)) as admitted_at,
     case
         when admitted_date is null then null
