@@ -16,10 +16,10 @@ from aclf_pipeline.assets.metadata import OWNERS, Yielded, key, table, table_ent
 from aclf_pipeline.assets.pages import finish_held_back
 from aclf_pipeline.contracts import KINDS
 from aclf_pipeline.protocol import Rule
-from aclf_pipeline.quality.gate import run_gate
+from aclf_pipeline.quality.gate import GateReport, run_gate
 from aclf_pipeline.quality.summary import SAMPLE_COLUMNS, check_metadata, describe
 from aclf_pipeline.quality.verdicts import CheckResult, asked_by_contract
-from aclf_pipeline.reports.page import anchor
+from aclf_pipeline.reports.links import rule_page
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline.warehouse.graph import audit_parents
 
@@ -39,11 +39,8 @@ def gate_asset(house: House) -> dg.AssetsDefinition:
     @dg.multi_asset(name="gate", specs=[*core, *ledger], check_specs=_check_specs(house.rules))
     def gate(context: dg.AssetExecutionContext) -> Iterator[Yielded]:
         with house.open() as wh:
-            day = house.review_on(wh)
-            report = run_gate(
-                wh, house.protocol, house.audits, context.run.run_id, source=house.source.id, review_on=day
-            )
-            checks = [_check_result(check, house.settings.reports_url) for check in report.checks]
+            report = _judge(house, wh, context.run.run_id)
+            checks = [check_result(check, house.settings.reports_url) for check in report.checks]
             if report.blocked:
                 yield from checks
                 _hold_back(house, wh, context.run.run_id)
@@ -51,6 +48,10 @@ def gate_asset(house: House) -> dg.AssetsDefinition:
             yield from checks
 
     return gate
+
+
+def _judge(house: House, wh: Warehouse, refresh_id: str) -> GateReport:
+    return run_gate(wh, house.protocol, house.audits, refresh_id, source=house.source.id, review_on=house.review_on(wh))
 
 
 def _promoted(house: House, wh: Warehouse) -> Iterator[dg.MaterializeResult]:
@@ -111,13 +112,12 @@ def _check_specs(rules: list[Rule]) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def _check_result(check: CheckResult, reports_url: str) -> dg.AssetCheckResult:
+def check_result(check: CheckResult, reports_url: str) -> dg.AssetCheckResult:
     """Counts first, then at most 25 failing rows by pseudonym, submitted value, file and line."""
     metadata = check_metadata(check)
     metadata["1_summary"] = dg.MetadataValue.md(metadata["1_summary"])
     metadata["4_sample"] = table(metadata["4_sample"], SAMPLE_COLUMNS)
-    page = f"{reports_url.rstrip('/')}/validation.html#{anchor(check.rule_id)}"
-    metadata["2_page"] = dg.MetadataValue.url(page)
+    metadata["2_page"] = dg.MetadataValue.url(f"{reports_url.rstrip('/')}/{rule_page(check.rule_id)}")
     return dg.AssetCheckResult(
         asset_key=["core", check.table],
         check_name=check.rule_id,

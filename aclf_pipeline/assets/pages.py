@@ -1,54 +1,45 @@
 """The pages of one refresh: frames read from the warehouse, put into the contexts that reports render, and written.
 
-What does not belong here: how a page looks (reports).
+What does not belong here: how a page looks (reports), the queries of the validation site (validation_frames), and how
+a folder of pages is put in place (site).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import polars as pl
 
+from aclf_pipeline.assets.delivered_columns import delivered_headers, rule_columns
 from aclf_pipeline.assets.house import House
+from aclf_pipeline.assets.site import Download, renewed, replace_page, write_downloads, write_pages
+from aclf_pipeline.assets.validation_frames import (
+    EXPECTATIONS,
+    ledger_frames,
+    lines_of_file,
+    lines_of_rule,
+    page_frames,
+    rules_of,
+)
 from aclf_pipeline.contracts import KINDS
 from aclf_pipeline.contracts.marts import MARTS
-from aclf_pipeline.reports import dictionary, study, validation
+from aclf_pipeline.reports import dictionary, links, study
+from aclf_pipeline.reports.validation_site import corrections
+from aclf_pipeline.reports.validation_site.context import ValidationContext
+from aclf_pipeline.reports.validation_site.files import Delivered, delivered
+from aclf_pipeline.reports.validation_site.judged import judged
+from aclf_pipeline.reports.validation_site.site import pages_of
 from aclf_pipeline.warehouse.analysis_tables import COHORT, read_analysis
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline.warehouse.ledger import finish_refresh
 
-EXPECTATIONS = "quality.expectations"
 _POPULATIONS = f"select * from {EXPECTATIONS}"
-_SAMPLE = """
-    with places as (
-        select distinct v.rule_id, v.patient_id as patient, v.observed, f.file_id, f.path as file,
-            row_line(v._row_id) as line,
-            case when row_sheet(v._row_id) > 0 then f.sheets[row_sheet(v._row_id)] end as sheet
-        from quality.violations as v
-        left join quality.files as f on f.file_id = row_file(v._row_id)
-    )
-    select rule_id, patient, observed, file, line, sheet
-    from places
-    qualify row_number() over (partition by rule_id order by file_id, sheet, line, observed) <= 25
-    order by rule_id, file_id, sheet, line, observed
-"""
-_BY_FILE = """
-    select v.rule_id, f.path as file, count(*) as rows
-    from quality.violations as v
-    inner join quality.files as f on f.file_id = row_file(v._row_id)
-    group by all order by v.rule_id, rows desc, f.path
-"""
-_HISTORY = """
-    select c.refresh_id, r.started_at, c.rule_id, c.failing_rows
-    from quality.checks as c
-    inner join quality.refreshes as r on c.refresh_id = r.refresh_id
-    order by r.started_at, c.rule_id
-"""
-_SUPERSEDED = "select table_name, reason, count(*) as rows from quality.superseded group by all order by all"
-_RECEIPTS = "select rule_id, table_name, column_name, count(*) as rows from quality.receipts group by all order by all"
-_QUARANTINE = "select table_name, count(*) as rows from quality.quarantine group by all order by all"
+_SIBLINGS = ("dictionary", "study")
+_DATA_DOCS = "data_docs/index.html"
 
 
 def finish_published(house: House, wh: Warehouse, refresh_id: str, release: str) -> Path:
@@ -80,7 +71,12 @@ def _write_validation(
     release: str | None = None,
     contracts: pl.DataFrame | None = None,
 ) -> Path:
-    context = validation.ValidationContext(
+    """Make the whole site anew and put it in place at once; gives the path of its overview."""
+    folder = house.settings.reports
+    headers = delivered_headers(house)
+    columns = rule_columns(house, headers)
+    frames: dict[str, Any] = ledger_frames(wh, house, refresh_id) | page_frames(house, columns, wh)
+    context = ValidationContext(
         source=house.source.id,
         study=house.protocol.study.id,
         as_of=house.as_of,
@@ -89,21 +85,59 @@ def _write_validation(
         published=release is not None,
         release=release,
         synthetic=house.settings.is_synthetic,
-        checks=wh.frame("select * from quality.checks where refresh_id = ?", [refresh_id]),
-        rules=validation.rules_frame(house.rules, house.audits),
-        violations=wh.frame(_SAMPLE),
-        by_file=wh.frame(_BY_FILE),
-        files=wh.frame("select * from quality.files order by file_id"),
-        file_problems=wh.frame("select * from quality.file_problems"),
-        batches=wh.frame("select * from quality.batches order by seq"),
-        superseded=wh.frame(_SUPERSEDED),
-        receipts=wh.frame(_RECEIPTS),
-        quarantine=wh.frame(_QUARANTINE),
-        history=wh.frame(_HISTORY),
+        database=house.settings.warehouse.name,
+        data_docs=_DATA_DOCS if (folder / _DATA_DOCS).is_file() else None,
+        siblings=tuple(name for name in _SIBLINGS if (folder / f"{name}.html").is_file()),
+        rules=rules_of(wh, house),
         expectations=populations,
         contracts=pl.DataFrame() if contracts is None else contracts,
+        **frames,
     )
-    return _write(house, "validation.html", validation.page(context))
+    words = corrections.Words(
+        says=dict(context.rules.select("rule_id", "says").iter_rows()),
+        fixes=dict(context.rules.select("rule_id", "fix").iter_rows()),
+        columns=columns,
+        headers=headers,
+    )
+    with renewed(folder, links.OWN) as new:
+        write_pages(new, pages_of(context))
+        write_downloads(new, _downloads(wh, context, words))
+    return folder / links.OVERVIEW
+
+
+def _downloads(wh: Warehouse, context: ValidationContext, words: corrections.Words) -> Iterator[Download]:
+    """Rows to correct: of every file with findings as workbook and CSV, of every rule with findings as CSV."""
+    for rule in judged(context):
+        if rule.lines:
+            yield links.rule_rows(rule.rule_id), partial(_rule_csv, wh, rule.rule_id, words)
+    for file in delivered(context):
+        if file.has_downloads:
+            yield links.file_rows(file.key, "csv"), partial(_file_csv, wh, file, words)
+            yield links.file_rows(file.key, "xlsx"), partial(_file_xlsx, wh, file, words, context)
+
+
+def _rule_csv(wh: Warehouse, rule_id: str, words: corrections.Words, stream: BinaryIO) -> int:
+    parts = (corrections.rows_to_correct(found, words) for found in lines_of_rule(wh, rule_id))
+    return corrections.write_csv(stream, parts)
+
+
+def _file_csv(wh: Warehouse, file: Delivered, words: corrections.Words, stream: BinaryIO) -> int:
+    return corrections.write_csv(stream, _of_file(wh, file, words))
+
+
+def _file_xlsx(
+    wh: Warehouse, file: Delivered, words: corrections.Words, context: ValidationContext, stream: BinaryIO
+) -> int:
+    title = f"To correct in {file.path}{' (SYNTHETIC DATA)' if context.synthetic else ''}"
+    return corrections.write_xlsx(stream, _of_file(wh, file, words), title, context.as_of)
+
+
+def _of_file(wh: Warehouse, file: Delivered, words: corrections.Words) -> Iterator[pl.DataFrame]:
+    """What the door found about a file, then its rows."""
+    if file.corrections:
+        yield corrections.problems_to_correct(pl.DataFrame(file.corrections, infer_schema_length=None))
+    if file.file_id is not None and file.found:
+        yield from (corrections.rows_to_correct(found, words) for found in lines_of_file(wh, file.file_id))
 
 
 def write_dictionary(house: House) -> Path:
@@ -144,7 +178,4 @@ def write_study(house: House, wh: Warehouse, data_digest: str) -> Path:
 
 
 def _write(house: House, name: str, page: str) -> Path:
-    path = house.settings.reports / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, "utf-8")
-    return path
+    return replace_page(house.settings.reports / name, page)

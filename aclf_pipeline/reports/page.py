@@ -17,7 +17,7 @@ import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from aclf_pipeline.reports import canvas, tables
+from aclf_pipeline.reports import canvas, links, tables
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ def _environment() -> Environment:
         )
     }
     made.filters |= {"anchor": anchor, "columns": columns, "svg": _svg}
+    made.filters |= {"rule_page": links.rule_page, "file_page": links.file_page}
     made.globals |= {"ratio_interval": tables.ratio_interval, "share_interval": tables.share_interval}
     return made
 

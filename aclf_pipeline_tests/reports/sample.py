@@ -15,7 +15,7 @@ import polars as pl
 
 from aclf_pipeline.protocol import Analysis, Analyte, Code, Definition, Protocol, Rule, Study
 from aclf_pipeline.reports.study import Analysed, StudyContext
-from aclf_pipeline.reports.validation import ValidationContext, rules_frame
+from aclf_pipeline.reports.validation_site.context import ValidationContext, rules_frame
 
 HORIZONS = (28, 84, 168, 336)
 RULES = [
@@ -205,14 +205,86 @@ def violations(per_rule: int = 40) -> pl.DataFrame:
 
 
 def history() -> pl.DataFrame:
-    chance = random.Random(8)
+    chance, known = random.Random(8), {rule.id: rule for rule in rules()}
     start = datetime.fromisoformat("2019-01-06T02:00")
     rows = [
-        (f"r{i:02d}", start + timedelta(days=30 * i), rule_id, max(0, failed + chance.randrange(-8, 60) * (7 - i) // 7))
+        (
+            f"r{i:02d}",
+            start + timedelta(days=30 * i),
+            rule_id,
+            known[rule_id].category,
+            max(0, failed + chance.randrange(-8, 60) * (7 - i) // 7),
+            failed <= known[rule_id].tolerate * total,
+        )
         for i in range(8)
-        for rule_id, (_, failed) in FAILING.items()
+        for rule_id, (total, failed) in FAILING.items()
     ]
-    return pl.DataFrame(rows, schema=["refresh_id", "started_at", "rule_id", "failing_rows"], orient="row")
+    names = ["refresh_id", "started_at", "rule_id", "category", "failing_rows", "passed"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def refreshes() -> pl.DataFrame:
+    return (
+        history()
+        .select("refresh_id", "started_at")
+        .unique()
+        .sort("started_at")
+        .with_columns(protocol_digest=pl.lit("3f9c2a7be0d1" * 5), state=pl.lit("published"))
+    )
+
+
+def cases() -> pl.DataFrame:
+    rows = [
+        (
+            "C0123456789",
+            "alive_after_death",
+            "Rf77d455cc7a43fb6",
+            ["deaths_not_contradicted"],
+            "ae5c4360",
+            ["followups, 随访.xlsx, line 54: alive on 2016-03-09", "deaths, 死亡.csv, line 9: died on 2015-09-23"],
+            "by_sources",
+            None,
+            "by_sources",
+            "open",
+            None,
+            None,
+            None,
+            "- question: alive_after_death\n  patient: Rf77d455cc7a43fb6\n  evidence: 'ae5c4360'\n",
+        ),
+        (
+            "C1123456789",
+            "alive_after_death",
+            "R0123456789abcdef",
+            ["deaths_not_contradicted"],
+            "0badcafe",
+            ["followups, 随访.xlsx, line 60: alive on 2016-04-01"],
+            "by_sources",
+            "dead",
+            "dead",
+            "decided",
+            "hepatologist",
+            date(2019, 11, 2),
+            "The ward's record tells of the death",
+            "- question: alive_after_death\n  patient: R0123456789abcdef\n  evidence: '0badcafe'\n",
+        ),
+    ]
+    names = [
+        "case_id",
+        "question",
+        "patient_id",
+        "rule_ids",
+        "evidence_digest",
+        "evidence",
+        "default_choice",
+        "decision",
+        "in_force",
+        "state",
+        "decided_by",
+        "decided_on",
+        "reason",
+        "stanza",
+    ]
+    return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
 
 
 def validation(**changes: object) -> ValidationContext:
@@ -229,24 +301,116 @@ def validation(**changes: object) -> ValidationContext:
         "violations": violations(),
         "by_file": pl.DataFrame(
             [
-                ("labs_unit_mapped", FILES[0], 900),
-                ("labs_unit_mapped", FILES[1], 304),
-                ("infusions_dated", "细胞.xlsx", 3),
+                ("labs_unit_mapped", 1, FILES[0], 900, 893),
+                ("labs_unit_mapped", 2, FILES[1], 304, 304),
+                ("stays_end_after_start", 3, FILES[2], 2, 2),
+                ("unquoted_delimiter", 1, FILES[0], 5, 5),
             ],
-            schema=["rule_id", "file", "rows"],
+            schema=["rule_id", "file_id", "file", "rows", "lines"],
+            orient="row",
+        ),
+        "in_files": pl.DataFrame(
+            [
+                (1, "labs_unit_mapped", "Rf77d455cc7a43fb6 in μmol/L", 1_536, None),
+                (1, "unquoted_delimiter", "22 fields where the header has 21", 77, None),
+                (3, "stays_end_after_start", "2016-03-02 > 2016-03-01", 12, None),
+            ],
+            schema=["file_id", "rule_id", "observed", "line", "sheet"],
+            orient="row",
+            schema_overrides={"sheet": pl.String},
+        ),
+        "by_rule": pl.DataFrame(
+            [(rule_id, min(failed, 391)) for rule_id, (_, failed) in FAILING.items() if failed],
+            schema=["rule_id", "patients"],
+            orient="row",
+        ),
+        "together": pl.DataFrame(
+            [("labs_unit_mapped", "labs_collected_known", 17), ("labs_collected_known", "labs_unit_mapped", 17)],
+            schema=["rule_id", "other", "rows"],
+            orient="row",
+        ),
+        "columns": pl.DataFrame({"rule_id": ["labs_unit_mapped"], "columns": ["单位, 结果"]}),
+        "refreshes": refreshes(),
+        "findings": pl.DataFrame(
+            [
+                ("labs_unit_mapped", "new", 31),
+                ("labs_unit_mapped", "persisting", 1_173),
+                ("labs_unit_mapped", "resolved", 58),
+                ("stays_end_after_start", "reopened", 2),
+                ("stays_end_after_start", "backwards", 2),
+            ],
+            schema=["rule_id", "state", "rows"],
+            orient="row",
+        ),
+        "releases": pl.DataFrame(
+            [("labs", "labs_reported_after_collected", "corrected by a later delivery", 4)],
+            schema=["table_name", "rule_id", "because", "rows"],
+            orient="row",
+        ),
+        "cases": cases(),
+        "questions": pl.DataFrame(
+            {
+                "question": ["alive_after_death"],
+                "asks": ["Is the patient dead?"],
+                "because": ["Either the notice or the call concerns somebody else."],
+                "choices": [
+                    [["by_sources", "The death counts if two sources state it."], ["dead", "The death counts."]]
+                ],
+            }
+        ),
+        "repairs": pl.DataFrame(
+            [("labs_unit_mapped", "labs", "unit", "strong", 29, 21)],
+            schema=["rule_id", "table_name", "column_name", "confidence", "rows", "patients"],
+            orient="row",
+        ),
+        "waivers": pl.DataFrame(
+            {
+                "rule": ["labs_unit_mapped", "infusions_dose_possible"],
+                "scope": [None, "cells_infused_1e6 > 1000"],
+                "reason": ["The old analyser printed no unit", "Doses of the pilot"],
+                "owner": ["laboratory", "cell laboratory"],
+                "approver": ["principal investigator", "principal investigator"],
+                "expires": [date(2020, 1, 31), date(2019, 6, 30)],
+                "at_most": [1_337, 5],
+                "valid": [True, False],
+            }
+        ),
+        "missing": pl.DataFrame(
+            [
+                (name, f"{name} in serum", year, 140 + year % 7, (year * step) % 140, step < 40)
+                for name, step in (("albumin", 7), ("ammonia", 31), ("lipase", 47))
+                for year in range(2010, 2019)
+            ],
+            schema=["analyte", "says", "year", "stays", "without", "asked"],
+            orient="row",
+        ),
+        "unmapped": pl.DataFrame(
+            [("laboratory item", "T-BIL2", "总胆红素(重氮法)", 86), ("laboratory unit", None, "umol", 13)],
+            schema=["what", "code", "name", "rows"],
             orient="row",
         ),
         "files": pl.DataFrame(
             [
-                (i, name, "gb18030" if i % 2 else "utf-8", rows, "loaded", f"{i:064x}"[:12])
+                (i, name, name.split("/")[0], "gb18030" if i % 2 else "utf-8", rows, "loaded", f"{i:064x}"[:12])
                 for i, (name, rows) in enumerate(zip(FILES, (30_021, 21_412, 1_310), strict=True), start=1)
             ],
-            schema=["file_id", "path", "encoding", "rows", "state", "sha256"],
+            schema=["file_id", "path", "batch", "encoding", "rows", "state", "sha256"],
             orient="row",
         ),
         "file_problems": pl.DataFrame(
-            [("20190105_full", FILES[0], 17_222, "record_torn", "A record is torn by a line end", "Quote line ends")],
-            schema=["batch", "path", "line", "rule_id", "message", "advice"],
+            [
+                ("20190105_full", FILES[0], 17_222, "record_torn", "A record is torn", "Quote line ends", "flag"),
+                (
+                    "20190301_incr",
+                    "20190301_incr/检验结果_增量.csv",
+                    None,
+                    "truncated_file",
+                    "The last line is torn",
+                    "Deliver the batch again",
+                    "block",
+                ),
+            ],
+            schema=["batch", "path", "line", "rule_id", "message", "advice", "action"],
             orient="row",
         ),
         "batches": pl.DataFrame(

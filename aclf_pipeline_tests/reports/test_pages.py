@@ -13,8 +13,10 @@ import polars as pl
 import pytest
 
 from aclf_pipeline.contracts import KINDS
-from aclf_pipeline.reports import canvas, dictionary, study, validation
+from aclf_pipeline.reports import canvas, dictionary, study
+from aclf_pipeline.reports.links import CASES, OVERVIEW, file_page, rule_page
 from aclf_pipeline.reports.page import Section
+from aclf_pipeline.reports.validation_site.site import pages_of
 from aclf_pipeline_tests.reports import sample
 from aclf_pipeline_tests.reports.reading import read
 
@@ -25,8 +27,15 @@ def dictionary_page(*, synthetic: bool = True) -> str:
     return dictionary.page(sample.protocol(), TABLES, source="his", audits=sample.AUDITS, synthetic=synthetic)
 
 
+def site_page(place: str, **changes: object) -> str:
+    return next(html for at, html in pages_of(sample.validation(**changes)) if at == place)
+
+
 PAGES: dict[str, Callable[..., str]] = {
-    "validation": lambda synthetic=True: validation.page(sample.validation(synthetic=synthetic)),
+    "validation": lambda synthetic=True: site_page(OVERVIEW, synthetic=synthetic),
+    "rule": lambda synthetic=True: site_page(rule_page("labs_unit_mapped"), synthetic=synthetic),
+    "file": lambda synthetic=True: site_page(file_page(1), synthetic=synthetic),
+    "cases": lambda synthetic=True: site_page(CASES, synthetic=synthetic),
     "study": lambda synthetic=True: study.page(sample.study_context(synthetic=synthetic)),
     "dictionary": dictionary_page,
 }
@@ -40,15 +49,15 @@ def html(request: pytest.FixtureRequest) -> str:
 def test_no_outside_address(html: str) -> None:
     without_namespaces = re.sub(r'xmlns(:\w+)?="http://www\.w3\.org/[^"]*"', "", html)
     assert not re.search(r"https?:|ftp:|@import|url\((?!#)|\bsrc=|[\"'(]//", without_namespaces)
-    assert all(link.startswith("#") for link in read(html).links)
+    assert all(re.fullmatch(r"(\.\./)?[\w./-]*(#[\w.:-]+)?", link) for link in read(html).links)
     assert {named["href"] for tag, named in read(html).tags if tag == "link"} == {"data:,"}
 
 
-def test_ids_are_unique_and_every_link_arrives(html: str) -> None:
+def test_ids_are_unique_and_every_link_within_the_page_arrives(html: str) -> None:
     page = read(html)
     assert len(page.ids) == len(set(page.ids))
     assert page.links
-    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+    assert {link.removeprefix("#") for link in page.links if link.startswith("#")} <= set(page.ids)
 
 
 def test_elements_close_in_order(html: str) -> None:
@@ -108,7 +117,7 @@ def test_a_further_section_is_a_section_more() -> None:
     frame = pl.DataFrame({"rule": ["labs_unit_mapped"], "patients": [6]})
     section = Section("impact", "What the rules change", "Patients a rule keeps out of the cohort.", frame)
     for html in (
-        validation.page(sample.validation(sections=(section,))),
+        site_page(OVERVIEW, sections=(section,)),
         study.page(sample.study_context(sections=(section,))),
     ):
         page = read(html)
@@ -118,7 +127,7 @@ def test_a_further_section_is_a_section_more() -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("width", [1280, 600, 400])
 def test_no_page_is_wider_than_its_window(tmp_path: Path, width: int) -> None:
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
@@ -136,6 +145,7 @@ def test_no_page_is_wider_than_its_window(tmp_path: Path, width: int) -> None:
             sheet.goto(path.as_uri())
             assert sheet.evaluate("document.documentElement.scrollWidth") <= width, name
             assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+        sheet.goto((tmp_path / "dictionary.html").as_uri())
         assert sheet.locator("#find").is_visible()
         sheet.fill("#find", "age_years_stated")
         assert 0 < sheet.locator("tbody tr:visible").count() < 10
