@@ -154,13 +154,11 @@ def test_the_digest_changes_with_every_page(page: str, protocol, pages: Path) ->
     elif page == "waivers.yaml":
         changed = "- {rule: labs_unit_known, reason: r, owner: o, approver: a, expires: 2026-12-31, at_most: 3}\n"
     elif page == "questions.yaml":
-        changed = "- {id: q, asks: a, choices: {yes: y, no: n}, default: no, because: b}\n"
+        changed = text + "- {id: q, asks: a, choices: {yes: y, no: n}, default: no, because: b}\n"
     elif page == "adjudications.yaml":
-        (pages / "questions.yaml").write_text(
-            "- {id: q, asks: a, choices: {yes: y, no: n}, default: no, because: b}\n", "utf-8"
-        )
-        protocol = load_protocol(pages, STUDY)
-        changed = "- {question: q, patient: R1, evidence: 04c1e9aa, decision: no, reason: r, by: b, on: 2026-12-31}\n"
+        question = next(iter(protocol.questions.values()))
+        decided = f"question: {question.id}, patient: R1, evidence: 04c1e9aa, decision: {question.default}"
+        changed = f"- {{{decided}, reason: r, by: b, on: 2026-12-31}}\n"
     else:
         changed = text.replace("says: ", "says: Now ", 1)
     (pages / page).write_text(changed, "utf-8")
