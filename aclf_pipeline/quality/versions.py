@@ -59,8 +59,16 @@ def _narrow(wh: Warehouse, kind: str, contract: type[Contract]) -> None:
     identity = [f"s.{quoted_name(column)}" for column in stated["identity"]]
     version = f"s.{quoted_name(stated['version'])}" if "version" in stated else "null::timestamp"
     withdrawn = f"coalesce({stated['withdrawn']}, false)" if "withdrawn" in stated else "false"
+    identity_hash = f"hash({', '.join(identity)})"
     wh.execute(
-        f"""-- what versions are told by, without the wide columns: one row per staged row
+        f"""-- what may have versions, since several records have it: one row per identity
+        create or replace temp table version_identities as
+        select {identity_hash} as identity_hash from staging.{quoted_name(kind)} as s
+        group by identity_hash having min(row_raw(s._row_id)) <> max(row_raw(s._row_id))"""
+    )
+    wh.execute(
+        f"""-- what versions are told by, without the wide columns: one row per staged row that may be one of several,
+        -- stands in a snapshot or is withdrawn
         create or replace temp table version_rows as
         select
             s._row_id,
@@ -69,18 +77,14 @@ def _narrow(wh: Warehouse, kind: str, contract: type[Contract]) -> None:
             coalesce(f.batch_seq, 0) as batch_seq,
             coalesce(f.is_snapshot, false) as is_snapshot,
             f.raw_table,
-            hash({", ".join(identity)}) as identity_hash,
+            {identity_hash} as identity_hash,
             {" or ".join(f"{column} is null" for column in identity)} as is_incomplete,
             {version} as version,
             {withdrawn} as is_withdrawn,
         from staging.{quoted_name(kind)} as s
-        left join quality.files as f on f.file_id = row_file(s._row_id)"""
-    )
-    wh.execute(
-        """-- what may have versions, since several records have it: one row per identity
-        create or replace temp table version_identities as
-        select identity_hash from version_rows
-        group by identity_hash having min(raw_id) <> max(raw_id)"""
+        left join quality.files as f on f.file_id = row_file(s._row_id)
+        where {identity_hash} in (select identity_hash from version_identities)
+        or coalesce(f.is_snapshot, false) or {withdrawn}"""
     )
     wh.execute(
         """-- rows already found superseded: one row per staged row
