@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
+from aclf_pipeline.protocol.models import Adjudication
+from aclf_pipeline.quality.gate import run_gate
+from aclf_pipeline.warehouse.row_id import unpack
 from aclf_pipeline_tests.protocol.audit_world import AuditWorld, labs
+from aclf_pipeline_tests.quality.world import stage, stage_nothing
 
 PERSON = "line | patient_id | person_id\n2 | R1 | R1"
 STAY = """
@@ -13,11 +19,11 @@ STAY = """
 """
 DIED = "line | patient_id | died_to | information_source\n2 | R1 | 2014-05-20 | hospital_record"
 LAB_DAYS = """
-    line | tube | item | value | collected_at
-    2    | T1   | TBIL | 380   | 2014-05-20 06:00
-    3    | T2   | TBIL | 380   | 2014-05-20 23:59
-    4    | T3   | TBIL | 380   | 2014-05-21 00:30
-    5    | T4   | TBIL | 380   | 2014-05-23 07:00
+    line | tube | item | value | collected_at     | reported_at
+    2    | T1   | TBIL | 380   | 2014-05-20 06:00 | 2014-05-20 12:00
+    3    | T2   | TBIL | 380   | 2014-05-20 23:59 | 2014-05-24 12:00
+    4    | T3   | TBIL | 380   | 2014-05-21 00:30 | 2014-05-21 12:00
+    5    | T4   | TBIL | 380   | 2014-05-23 07:00 | 2014-05-23 12:00
 """
 
 
@@ -239,3 +245,27 @@ def test_orders_procedures_and_examinations_after_a_death_are_caught(audits: Aud
     assert audits.caught("procedures_not_after_death", procedures=begun, **known) == [3]
     seen = "line | patient_id | examined_at\n2 | R1 | 2014-05-20 23:00\n3 | R1 | 2014-05-21 09:00"
     assert audits.caught("imaging_not_after_death", imaging=seen, **known) == [3]
+
+
+def kept_after(audits: AuditWorld, *decisions: Adjudication) -> tuple[list[int], list[tuple[str, str, str, str]]]:
+    """Lines of LAB_DAYS that become core when the whole gate has judged them, and the cases."""
+    drawn = {"patients": PERSON, "stays": STAY.format("died", "-"), "labs": labs(LAB_DAYS)}
+    stage_nothing(audits.wh, *drawn)
+    for kind, text in drawn.items():
+        stage(audits.wh, kind, text)
+    protocol = audits.protocol.model_copy(update={"adjudications": decisions})
+    report = run_gate(audits.wh, protocol, audits.audits, "refresh", source="his")
+    assert [check for check in report.checks if check.blocking and not check.passed] == []
+    cases = audits.wh.rows("select question, evidence_digest, in_force, state from quality.cases")
+    return sorted(unpack(row_id).line for (row_id,) in audits.wh.rows("select _row_id from core.labs")), cases
+
+
+def test_rows_after_a_death_are_set_aside_until_it_is_decided_that_they_are_the_patients(audits: AuditWorld) -> None:
+    kept, [(question, evidence, choice, state)] = kept_after(audits)
+    assert (kept, question, choice, state) == ([2, 3], "event_after_death", "death_stands", "open")
+    decided = Adjudication(
+        question=question, patient="R1", evidence=evidence, decision="rows_stand", reason="the death is another's",
+        by="hepatologist", on=date(2019, 12, 1),
+    )  # fmt: skip
+    kept, [(_, _, choice, state)] = kept_after(audits, decided)
+    assert (kept, choice, state) == ([2, 3, 4, 5], "rows_stand", "decided")
