@@ -41,9 +41,8 @@ DECISIONS = """
 @pytest.fixture
 def asked(pages: Path) -> Path:
     """The pages with a question, a rule that raises it and a decision."""
-    (pages / "questions.yaml").write_text(QUESTIONS, "utf-8")
-    rules = pages / "rules.yaml"
-    rules.write_text(rules.read_text("utf-8") + RULES, "utf-8")
+    for page, stanza in (("questions.yaml", QUESTIONS), ("rules.yaml", RULES)):
+        (pages / page).write_text((pages / page).read_text("utf-8") + stanza, "utf-8")
     (pages / "adjudications.yaml").write_text(DECISIONS, "utf-8")
     return pages
 
