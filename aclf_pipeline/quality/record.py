@@ -14,7 +14,9 @@ import polars as pl
 from aclf_pipeline.contracts import KINDS
 from aclf_pipeline.protocol import Protocol, Rule
 from aclf_pipeline.quality.audits import asked_text
+from aclf_pipeline.quality.backwards import hold_against_last
 from aclf_pipeline.quality.cases import Case, Met, frame, set_aside
+from aclf_pipeline.quality.findings import STATES
 from aclf_pipeline.quality.found import FOUND, Failing, Found
 from aclf_pipeline.quality.repairs import Repairs
 from aclf_pipeline.quality.verdicts import Asked, CheckResult, Places, asked_by_rule, verdict, waived_rows
@@ -38,6 +40,8 @@ class Record:
     """None when nothing could be repaired or adjudicated, since a table breaks its contract."""
     met: list[Met] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
+    accepted: dict[str, frozenset[int]] = field(default_factory=dict)
+    """Per rule, the rows that a waiver or a decision accepts."""
 
     def asked(self, rule: Rule) -> Asked:
         """A rule in the words of a result; its audit, and the views that reads, are part of its fingerprint."""
@@ -61,6 +65,7 @@ class Record:
         """Take the failing rows of one check: its result and its violations."""
         waivers = [waiver for waiver in self.protocol.waivers if waiver.rule == asked.rule_id]
         waived, of_waivers = waived_rows(self.wh, asked.table, failing, waivers, self.review_on)
+        self.accepted[asked.rule_id] = waived | settled
         self.checks.append(
             verdict(
                 asked, failing.rows, rows, waived=waived, settled=settled, cases=cases, notes=[*of_waivers, *notes],
@@ -81,7 +86,10 @@ class Record:
 
 
 def write(record: Record, kinds: list[str]) -> None:
-    """Violations, repairs, cases and quarantine of these kinds are replaced, the history of checks grows."""
+    """Violations, repairs, cases and quarantine of these kinds are replaced; the history of findings and checks grows.
+
+    What the history says of a rule becomes part of the check's result.
+    """
     wh = record.wh
     with wh.transaction():
         wh.execute("delete from quality.violations where list_contains(?, table_name)", [kinds])
@@ -90,6 +98,7 @@ def write(record: Record, kinds: list[str]) -> None:
             _write_repairs(record, record.repairs, kinds)
             _write_cases(record, kinds)
         _write_quarantine(record, kinds)
+        hold_against_last(record, kinds)
         wh.execute(
             "delete from quality.checks where refresh_id = ? and list_contains(?, table_name)",
             [record.refresh_id, kinds],
@@ -175,11 +184,13 @@ def _write_quarantine(record: Record, kinds: list[str]) -> None:
 def _history(record: Record) -> pl.DataFrame:
     columns = (
         "rule_id", "category", "action", "rows", "failing_rows", "share", "tolerate", "passed", "blocking", "seconds",
+        "seq", "basis", "backwards",
     )  # fmt: skip
     return pl.DataFrame(
         [
             {"refresh_id": record.refresh_id, "table_name": check.table}
             | {column: getattr(check, column) for column in columns}
+            | {state: check.course.get(state, 0) for state in STATES}
             for check in record.checks
         ]
     )

@@ -31,7 +31,9 @@ class CheckResult:
     `share` is the failing share of `rows` that no waiver accepts; `failing_rows` counts all. `problems` says why a
     check could not be carried out. `sample` has at most 25 failing rows with the keys patient (a pseudonym), observed,
     file, line and sheet. `seconds` is the time of the pass the check was part of. `cases` counts the cases of a rule
-    that adjudicates by their state; one that is open or stale is a warning whatever is tolerated.
+    that adjudicates by their state; one that is open or stale is a warning whatever is tolerated. `course` counts its
+    findings against the refresh before by what became of them, and `backwards` those that went backwards and that
+    nobody accepted; `seq` numbers the refresh among those that were judged, and `basis` names what the rule asked.
     """
 
     rule_id: str
@@ -55,6 +57,10 @@ class CheckResult:
     problems: tuple[str, ...] = ()
     seconds: float = 0.0
     cases: Mapping[str, int] = field(default_factory=dict)
+    course: Mapping[str, int] = field(default_factory=dict)
+    backwards: int = 0
+    seq: int | None = None
+    basis: str | None = None
 
     @property
     def severity(self) -> Literal["ERROR", "WARN"]:

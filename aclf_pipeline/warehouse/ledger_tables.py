@@ -7,6 +7,12 @@ from __future__ import annotations
 
 import re
 
+_OVER_TIME = (
+    "seq integer", "basis varchar", "new bigint", "persisting bigint", "resolved bigint", "reopened bigint",
+    "rule_changed bigint", "backwards bigint",
+)  # fmt: skip
+"""Columns of `quality.checks` that a warehouse made before findings were followed over time lacks."""
+
 DDL = (
     """create table if not exists quality.batches (
         source varchar not null, batch varchar not null, seq integer, state varchar not null,
@@ -55,7 +61,47 @@ DDL = (
     """create table if not exists quality.checks (
         refresh_id varchar not null, rule_id varchar not null, table_name varchar not null, category varchar not null,
         action varchar not null, rows bigint not null, failing_rows bigint not null, share double not null,
-        tolerate double not null, passed boolean not null, blocking boolean not null, seconds double)""",
+        tolerate double not null, passed boolean not null, blocking boolean not null, seconds double,
+        seq integer, basis varchar, new bigint, persisting bigint, resolved bigint, reopened bigint,
+        rule_changed bigint, backwards bigint)""",
+    *(f"alter table quality.checks add column if not exists {column}" for column in _OVER_TIME),
+    """create table if not exists quality.finding_events (
+        finding_id bigint not null, seq integer not null, refresh_id varchar not null, is_last boolean not null,
+        seen_refresh varchar, table_name varchar not null, rule_id varchar not null, row_key varchar not null,
+        occurrence integer not null, keyed_by varchar not null, rule_fingerprint varchar not null, patient_id varchar,
+        _row_id bigint not null, file_sha256 varchar, state varchar not null, because varchar not null,
+        is_open boolean not null, is_aside boolean not null, is_backwards boolean not null,
+        first_refresh varchar not null, times_opened integer not null)""",
+    """create table if not exists quality.quarantine_releases (
+        refresh_id varchar not null, table_name varchar not null, rule_id varchar not null, row_key varchar not null,
+        _row_id bigint not null, patient_id varchar, rule_fingerprint varchar not null, because varchar not null)""",
+    """create table if not exists quality.known_rows (
+        table_name varchar not null, row_hash ubigint not null, hashed_by varchar not null)""",
+    """-- every finding as it stands: one row per table, rule, row key and occurrence
+    create or replace view quality.findings as
+    with judged as (
+        select table_name, rule_id, arg_max(refresh_id, seq) as refresh_id
+        from quality.checks where basis is not null group by table_name, rule_id
+    ),
+    standing as (
+        select
+            e.*,
+            coalesce(j.refresh_id, whole.refresh_id, e.refresh_id) as judged_refresh,
+            if(e.is_open, judged_refresh, e.seen_refresh) as last_refresh,
+        from quality.finding_events as e
+        left join judged as j on j.table_name = e.table_name and j.rule_id = e.rule_id
+        cross join (select arg_max(refresh_id, seq) as refresh_id from quality.checks) as whole
+        where e.is_last
+    )
+    select
+        s.table_name, s.rule_id, s.row_key, s.occurrence, s.keyed_by, s.rule_fingerprint, s.patient_id, s._row_id,
+        if(s.is_open and s.refresh_id <> s.judged_refresh, 'persisting', s.state) as state, s.because, s.is_open,
+        s.is_aside, s.is_backwards, s.first_refresh, f.started_at as first_seen, s.last_refresh,
+        l.started_at as last_seen, s.refresh_id as changed_refresh,
+        if(s.state = 'resolved', s.refresh_id, null) as resolved_refresh, s.times_opened,
+    from standing as s
+    left join quality.refreshes as f on f.refresh_id = s.first_refresh
+    left join quality.refreshes as l on l.refresh_id = s.last_refresh""",
 )
 """Statements that create what is not there yet."""
 
