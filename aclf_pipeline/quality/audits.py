@@ -2,7 +2,8 @@
 
 In an audit, `staging.<kind>` means its current rows: what `quality.superseded` holds is out of sight, so that an
 earlier version of a row is no duplicate of the newer one. `audit.<name>` is the view `sql/audits/_<name>.sql`, made
-once, when the first audit asks for it.
+once, when the first audit asks for it. An audit that reads `quality.superseded` is about versions: it sees every
+staged row, and may return rows that no longer count.
 
 What does not belong here: the queries (sql/audits) and rules about one row (`executor`).
 """
@@ -48,6 +49,11 @@ def current(table: str, *, rewritten: bool = False) -> str:
     )
 
 
+def is_about_versions(sql: str) -> bool:
+    """Whether an audit asks for rows that no newer version leaves standing."""
+    return "quality.superseded" in sql
+
+
 @dataclass
 class Seen:
     """What audits see while `current_views` is open: the staged kinds, those of them that hold repaired rows, and the
@@ -72,6 +78,8 @@ class Seen:
 
     def translated(self, sql: str) -> str:
         """A query of the audits as it is run: current rows for staged ones, made views for shared ones."""
+        if is_about_versions(sql):
+            return sql.strip().rstrip(";")
         text = _STAGING.sub(lambda m: f"temp.{m[1]}" if m[1].lower() in self.kinds else m[0], sql.strip().rstrip(";"))
         return _SHARED.sub(lambda m: f"temp.audit_{m[1]}" if f"_{m[1]}".lower() in self.shared else m[0], text)
 
@@ -102,19 +110,20 @@ def run_audit(wh: Warehouse, rule: Rule, audits: Mapping[str, str], seen: Seen) 
     Raises QualityError as `found_by` does.
     """
     with found_by(wh, rule, audits, seen, ("_row_id", "observed")):
-        return wh.frame(f"{_rejected(rule.table)} order by all")
+        return wh.frame(f"{_rejected(rule, audits)} order by all")
 
 
 def audit_failures(found: Found, rule: Rule, audits: Mapping[str, str], seen: Seen) -> Failing:
     """The same rows, stored among what the gate has found; memory does not grow with their number."""
     with found_by(found.wh, rule, audits, seen, ("_row_id", "observed")):
-        return found.take(_rejected(rule.table))
+        return found.take(_rejected(rule, audits))
 
 
-def _rejected(table: str) -> str:
+def _rejected(rule: Rule, audits: Mapping[str, str]) -> str:
+    rows = "staging" if is_about_versions(audits[rule.id]) else "temp"
     return f"""select distinct s._row_id, s.patient_id, left(f.observed::varchar, {WIDEST}) as observed
         from temp.audit_found as f
-        join temp.{table} as s on s._row_id = f._row_id"""
+        join {rows}.{rule.table} as s on s._row_id = f._row_id"""
 
 
 @contextmanager

@@ -293,3 +293,19 @@ def test_a_row_whose_name_lost_a_character_is_caught(kind: str, audits: AuditWor
         assert audits.caught(f"{kind}_name_readable", **{kind: drawn}) == [2]
     finally:
         audits.wh.execute("delete from quality.receipts")
+
+
+@pytest.mark.parametrize("kind", ["infusions", "followups"])
+def test_a_row_that_the_newest_workbook_lost_is_caught(kind: str, audits: AuditWorld) -> None:
+    """A row that stands again in the newest workbook was not lost; neither counts any more."""
+    drawn = {kind: "line | patient_id\n2 | R1\n3 | R2\n4 | R3"}
+    audits.caught("patients_name_readable", **drawn)
+    audits.wh.execute(
+        f"""insert into quality.superseded
+        select '{kind}', _row_id, null, case patient_id when 'R1' then 'row_withdrawn' else 'snapshot' end
+        from staging.{kind} where patient_id <> 'R3'"""
+    )
+    try:
+        assert audits.caught(f"{kind}_row_withdrawn", **drawn) == [2]
+    finally:
+        audits.wh.execute("delete from quality.superseded")
