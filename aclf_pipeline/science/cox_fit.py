@@ -1,0 +1,177 @@
+"""A fitted Cox model of record: coefficients, their variances and the three tests, from arrays.
+
+Coefficients and standard errors agree with R's coxph (survival 3.5-3 and 3.8-6). Missing values are refused: whoever
+calls decides what to do about them, and counts.
+
+The partial likelihood itself (cox_kernel), residuals (cox_residuals), curves (cox_curves) and the coding of categories
+(cox) do not belong here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from aclf_pipeline.science.cox_kernel import (
+    Bools,
+    Floats,
+    Ints,
+    Likelihood,
+    Maximum,
+    RiskSets,
+    maximise,
+    separation,
+    settle,
+)
+from aclf_pipeline.science.cox_model import ChiSquare, CoxData, CoxFit
+from aclf_pipeline.science.cox_residuals import dfbeta, summed_by_cluster
+from aclf_pipeline.science.problems import StatisticalProblem
+
+# A coefficient of 10 per standard deviation is a hazard ratio of 22,000: the likelihood has no maximum.
+LARGEST_STANDARDISED = 10.0
+TIES = ("efron", "breslow")
+
+
+def fit_cox(
+    stop: Floats,
+    event: Bools,
+    design: Floats,
+    names: Sequence[str],
+    *,
+    start: Floats | None = None,
+    strata: Sequence[object] | Ints | None = None,
+    weight: Floats | None = None,
+    cluster: Sequence[object] | Ints | None = None,
+    robust: bool = False,
+    ties: str = "efron",
+) -> CoxFit:
+    """Maximise the partial likelihood of a Cox model.
+
+    stop (n), event (n), design (n × p), names (p); at risk in (start, stop], so that a row that enters at an event time
+    is not at risk at it. Several rows of one person are episodes of it (Andersen & Gill 1982, Ann Stat 10:1100). strata
+    (n) have a baseline hazard each. weight (n) is positive; with `robust`, or a `cluster` (n), vcov is the sandwich
+    DᵀD of the weighted dfbeta summed over clusters (Lin & Wei 1989, JASA 84:1074).
+    Missing values, negative weights, entries not before ends, no event, collinear columns, separation and
+    non-convergence raise StatisticalProblem, which names the columns concerned.
+    """
+    if ties not in TIES:
+        raise StatisticalProblem(f"Cox model: ties are treated by {' or '.join(TIES)}, not '{ties}'")
+    data = _data(stop, event, design, names, start, strata, weight, cluster)
+    sets = RiskSets.of(data.start, data.stop, data.event, data.strata)
+    kept = data.design[sets.rows]
+    centre, scale = kept.mean(axis=0), kept.std(axis=0)
+    flat = ~(scale > 1e-12 * np.maximum(1.0, np.abs(centre)))
+    if flat.any():
+        listed = ", ".join(f"'{name}'" for name, bad in zip(names, flat, strict=True) if bad)
+        raise StatisticalProblem(f"Cox model: {listed} does not vary among those at risk together")
+    columns = np.ascontiguousarray(((kept - centre) / scale).T)
+    likelihood = Likelihood(sets, columns, data.weight[sets.rows], efron=ties == "efron")
+    top = maximise(likelihood, names)
+    naive = _inverse(top, names)
+    fit = CoxFit(
+        names=tuple(names),
+        coef=top.state.beta / scale,
+        vcov=naive / np.outer(scale, scale),
+        naive_vcov=naive / np.outer(scale, scale),
+        loglik_null=top.null.loglik,
+        loglik=top.state.loglik,
+        lr=ChiSquare.of(2 * (top.state.loglik - top.null.loglik), len(names)),
+        score=ChiSquare.of(
+            float(top.null.gradient @ np.linalg.solve(top.null_information, top.null.gradient)), len(names)
+        ),
+        wald=ChiSquare.of(float(top.state.beta @ top.information @ top.state.beta), len(names)),
+        ties=ties,
+        robust=robust or cluster is not None,
+        steps=top.steps,
+        data=data,
+        centre=centre,
+        scale=scale,
+        likelihood=likelihood,
+        state=top.state,
+    )
+    return _sandwiched(fit) if fit.robust else fit
+
+
+def _inverse(top: Maximum, names: Sequence[str]) -> Floats:
+    """Invert the information; refuse coefficients or errors no finite maximum has."""
+    try:
+        naive = np.asarray(cho_solve(cho_factor(top.information), np.eye(len(names))))
+    except (LinAlgError, ValueError) as error:
+        raise StatisticalProblem(separation(top.state.beta, names)) from error
+    reach = np.maximum(np.abs(top.state.beta), np.sqrt(np.diag(naive)))
+    if not (reach < LARGEST_STANDARDISED).all():
+        raise StatisticalProblem(separation(reach, names))
+    return naive
+
+
+def _sandwiched(fit: CoxFit) -> CoxFit:
+    """Replace the variance by the robust one, and the Wald test with it."""
+    influence = summed_by_cluster(dfbeta(fit), fit.data.cluster)
+    vcov = influence.T @ influence
+    if np.linalg.matrix_rank(vcov, hermitian=True) < len(fit.names):
+        raise StatisticalProblem(
+            f"Cox model: {len(influence)} clusters are too few for the robust variance of {len(fit.names)} coefficients"
+        )
+    return replace(fit, vcov=vcov, wald=ChiSquare.of(float(fit.coef @ np.linalg.solve(vcov, fit.coef)), len(fit.names)))
+
+
+def _data(
+    stop: Floats,
+    event: Bools,
+    design: Floats,
+    names: Sequence[str],
+    start: Floats | None,
+    strata: Sequence[object] | Ints | None,
+    weight: Floats | None,
+    cluster: Sequence[object] | Ints | None,
+) -> CoxData:
+    """Hold the input to its shapes and to what can be, telling every problem at once."""
+    n = len(stop)
+    stop, design = np.asarray(stop, dtype=np.float64), np.asarray(design, dtype=np.float64).reshape(n, -1)
+    start = np.full(n, -np.inf) if start is None else np.asarray(start, dtype=np.float64)
+    weight = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
+    happened = np.asarray(event, dtype=np.bool_)
+    problems = []
+    if design.shape[1] != len(names) or not len(names):
+        problems.append(f"{design.shape[1]} columns of covariates, {len(names)} names")
+    if any(len(part) != n for part in (happened, start, weight, *(x for x in (strata, cluster) if x is not None))):
+        problems.append(f"event, entry, strata, weights and clusters must have the {n} rows of the times")
+    elif n:
+        problems += _impossible(start, stop, weight, design, names)
+        if not happened.any():
+            problems.append(f"no event among {n} rows")
+    else:
+        problems.append("no rows")
+    if problems:
+        raise StatisticalProblem("Cox model: " + "; ".join(problems))
+    both = settle(np.concatenate([start, stop]))
+    if not (both[:n] < both[n:]).all():
+        raise StatisticalProblem(f"Cox model: in {int((both[:n] >= both[n:]).sum())} rows entry is not before the end")
+    return CoxData(both[:n], both[n:], happened, design, _codes(strata, n), weight, _clusters(cluster))
+
+
+def _impossible(start: Floats, stop: Floats, weight: Floats, design: Floats, names: Sequence[str]) -> list[str]:
+    """List missing and impossible values."""
+    found = [
+        f"{int(np.sum(~np.isfinite(column)))} rows have no finite '{name}'"
+        for name, column in zip(names, design.T, strict=False)
+        if not np.isfinite(column).all()
+    ]
+    if not np.isfinite(stop).all() or np.isnan(start).any():
+        found.append(f"{int(np.sum(~np.isfinite(stop) | np.isnan(start)))} rows have no time")
+    if not (np.isfinite(weight) & (weight > 0)).all():
+        found.append(f"{int(np.sum(~(np.isfinite(weight) & (weight > 0))))} rows have a weight that is not above 0")
+    return found
+
+
+def _codes(labels: Sequence[object] | Ints | None, n: int) -> Ints:
+    """Number labels 0, 1, … in rising order."""
+    return np.zeros(n, dtype=np.int64) if labels is None else np.unique(np.asarray(labels), return_inverse=True)[1]
+
+
+def _clusters(labels: Sequence[object] | Ints | None) -> Ints | None:
+    """Number the clusters, if there are any."""
+    return None if labels is None else _codes(labels, len(labels))
