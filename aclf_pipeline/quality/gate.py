@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
@@ -33,12 +33,27 @@ from aclf_pipeline.warehouse.connection import Warehouse
 
 @dataclass(frozen=True)
 class GateReport:
-    """What a gate came to: one result per contract and rule, and the tables that became core."""
+    """What a gate came to: one result per contract and rule, the tables that became core, and the seconds of its steps:
+    `versions`, `judge`, `record`, `accept`.
+    """
 
     checks: list[CheckResult]
     blocked: bool
     promoted: list[str]
     superseded: list[Superseded]
+    seconds: Mapping[str, float]
+
+
+@dataclass
+class _Laps:
+    """The seconds of steps that follow each other."""
+
+    since: float = field(default_factory=time.perf_counter)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def end(self, step: str) -> None:
+        now = time.perf_counter()
+        self.seconds[step], self.since = now - self.since, now
 
 
 def run_gate(
@@ -59,10 +74,11 @@ def run_gate(
     of the given kinds alone. Raises QualityError when a rule or audit cannot be carried out; then nothing is written
     but the versions.
     """
-    contracts = _contracts(wh, kinds)
+    contracts, laps = _contracts(wh, kinds), _Laps()
     misfits = {kind: shape_problems(_schema(wh, kind), contract) for kind, contract in contracts.items()}
     sound = {kind: contract for kind, contract in contracts.items() if not misfits[kind]}
     superseded = supersede(wh, sound)
+    laps.end("versions")
     rules = {kind: protocol.rules_for(kind, source) for kind in contracts}
     with current_views(wh) as seen, found_rows(wh) as found:
         record = Record(wh, protocol, audits, refresh_id, review_on or protocol.study.as_of, Places.of(wh), found)
@@ -79,10 +95,13 @@ def run_gate(
             else:
                 _postpone(record, rules[kind], rows)
         _adjudicate(record)
+        laps.end("judge")
         write(record, list(contracts))
+        laps.end("record")
         blocked = any(check.blocking and not check.passed for check in record.checks)
         promoted = [] if blocked else _promote(wh, list(contracts), seen)
-    return GateReport(record.checks, blocked, promoted, superseded)
+    laps.end("accept")
+    return GateReport(record.checks, blocked, promoted, superseded, laps.seconds)
 
 
 def _contracts(wh: Warehouse, kinds: Sequence[str] | None) -> dict[str, type[Contract]]:
