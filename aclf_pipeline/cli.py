@@ -192,22 +192,30 @@ def trace(
 @app.command()
 def violations(
     rule: Annotated[str | None, typer.Argument(help="A rule's id; without it, counts of all")] = None,
+    state: Annotated[str | None, typer.Option(help="Only findings that are: new, persisting, resolved, …")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many rows")] = 25,
     study: Study = None,
     source: Source = None,
     home: Home = None,
 ) -> None:
-    """List what broke which rule, with file and line."""
+    """List what broke which rule, with file and line, and what became of it since the last refresh."""
     from aclf_pipeline.warehouse.ledger import violation_counts, violation_rows
+    from aclf_pipeline.warehouse.over_time import check_state, findings_of
 
     settings = _settings(study=study, source=source, home=home)
     with plain_errors(), _warehouse(settings) as wh:
-        found = violation_counts(wh) if rule is None else violation_rows(wh, _judged(wh, rule), limit)
+        if state is not None:
+            check_state(rule, state)
+            found = findings_of(wh, _judged(wh, str(rule)), state, limit)
+        else:
+            found = violation_counts(wh) if rule is None else violation_rows(wh, _judged(wh, rule), limit)
     what = f"rule '{rule}'" if rule else "any rule"
     if found.height:
-        _print(found, f"Violations of {what}")
-    else:
+        _print(found, f"Violations of {what}" if state is None else f"Findings of {what}: {state}")
+    elif state is None:
         console.print(f"No row violates {what}.", highlight=False, markup=False)
+    else:
+        console.print(f"No finding of {what} is {state}.", highlight=False, markup=False)
 
 
 @app.command()

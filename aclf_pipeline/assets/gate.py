@@ -25,7 +25,7 @@ from aclf_pipeline.warehouse.graph import audit_parents
 
 LEDGER = (
     "quality.superseded", "quality.repairs", "quality.cases", "quality.violations", "quality.quarantine",
-    "quality.checks",
+    "quality.checks", "quality.findings", "quality.quarantine_releases",
 )  # fmt: skip
 
 
@@ -91,7 +91,9 @@ def _ledger_spec(name: str) -> dg.AssetSpec:
             "quality.cases": "One row per question about a patient: its evidence, what was decided, what is in force",
             "quality.violations": "One row per row and rule it breaks: what was seen, what was promised, where from",
             "quality.quarantine": "One row per row set aside, whole",
-            "quality.checks": "One row per rule and refresh: counts, share, tolerance, verdict",
+            "quality.checks": "One row per rule and refresh: counts, share, tolerance, verdict, course of its findings",
+            "quality.findings": "One row per row and rule it breaks or broke: since when, what became of it, and why",
+            "quality.quarantine_releases": "One row per row a rule had set aside and let go: in which refresh, and why",
         }[name],
     )
 

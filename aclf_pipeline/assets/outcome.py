@@ -14,8 +14,10 @@ import polars as pl
 from rich.markup import escape
 
 from aclf_pipeline.assets.ingest import BATCHES_ACCEPTED
+from aclf_pipeline.quality.summary import WENT_BACKWARDS
 from aclf_pipeline.settings import Settings
 from aclf_pipeline.warehouse.connection import Warehouse
+from aclf_pipeline.warehouse.over_time import findings_told
 
 _ATTRITION = 'select step, says, entering, leaving, "left" from marts.attrition order by step'
 _VIOLATIONS = """
@@ -30,7 +32,9 @@ _PROBLEMS = """
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether every batch was taken and everything passed that blocks; tables to print; closing lines in markup."""
+    """Whether every batch was taken, everything passed that blocks, and no data went backwards; tables to print;
+    closing lines in markup.
+    """
 
     passed: bool
     tables: list[tuple[str, pl.DataFrame]] = field(default_factory=list)
@@ -42,12 +46,14 @@ def describe_outcome(settings: Settings, result: dg.ExecuteInProcessResult) -> O
     checks = result.get_asset_check_evaluations()
     failed = [check for check in checks if not check.passed]
     blocking = [check for check in failed if check.severity == dg.AssetCheckSeverity.ERROR and check.blocking]
+    backwards = [c for c in failed if c.severity == dg.AssetCheckSeverity.ERROR and _went_backwards(c)]
     refused = any(check.check_name == BATCHES_ACCEPTED for check in failed)
     with Warehouse.open(settings.warehouse, memory_limit=settings.memory_limit, threads=settings.threads) as wh:
         tables = [("Files the door refused or remarked on", wh.frame(_PROBLEMS)), ("Violations", wh.frame(_VIOLATIONS))]
         if "marts.attrition" in wh.tables():
             tables.append(("Who is in the cohort", wh.frame(_ATTRITION)))
-    lines = [f"[bold]{len(checks) - len(failed)} of {len(checks)} checks passed[/bold]"]
+        told = findings_told(wh)
+    lines = [f"[bold]{len(checks) - len(failed)} of {len(checks)} checks passed[/bold]", *map(escape, told)]
     for check in failed:
         lines.append(escape(f"  ! {check.asset_key.to_user_string()}: {check.check_name}: {check.description}"))
     for step, reason in _failures(result):
@@ -57,13 +63,24 @@ def describe_outcome(settings: Settings, result: dg.ExecuteInProcessResult) -> O
     lines += [escape(f"  {page}") for page in sorted(settings.reports.glob("*.html"))]
     if refused:
         lines.append("[red]A batch was refused[/red]; everything rests on the batches before it.")
+    if backwards:
+        rules = ", ".join(sorted(check.check_name for check in backwards))
+        lines.append(
+            f"[red]The data went backwards[/red] in what {escape(rules)} asks, since the last accepted refresh."
+        )
     release = _release(result)
     lines.append(escape(f"  release {release}") if release else "[red]Not published[/red]; the last release stands.")
     return Outcome(
-        passed=result.success and not blocking and not refused,
+        passed=result.success and not blocking and not refused and not backwards,
         tables=[(title, frame) for title, frame in tables if frame.height],
         lines=lines,
     )
+
+
+def _went_backwards(check: dg.AssetCheckEvaluation) -> bool:
+    """Whether a check of the gate failed because findings came back, or rows that were clean fail."""
+    told = check.metadata.get(WENT_BACKWARDS)
+    return told is not None and bool(told.value)
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> Iterator[tuple[str, str]]:

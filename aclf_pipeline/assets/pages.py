@@ -27,6 +27,7 @@ from aclf_pipeline.assets.validation_frames import (
 )
 from aclf_pipeline.contracts import KINDS
 from aclf_pipeline.contracts.marts import MARTS
+from aclf_pipeline.quality.row_keys import remember_rows
 from aclf_pipeline.reports import dictionary, links, study
 from aclf_pipeline.reports.validation_site import corrections
 from aclf_pipeline.reports.validation_site.context import ValidationContext
@@ -43,8 +44,9 @@ _DATA_DOCS = "data_docs/index.html"
 
 
 def finish_published(house: House, wh: Warehouse, refresh_id: str, release: str) -> Path:
-    """Note in the ledger that this refresh was published, and write its validation page."""
+    """Note in the ledger that this refresh was published and which rows it knew, and write its validation page."""
     finish_refresh(wh, refresh_id, datetime.now(UTC).replace(tzinfo=None), "published")
+    remember_rows(wh)
     return _write_validation(house, wh, refresh_id, release=release, populations=wh.frame(_POPULATIONS))
 
 

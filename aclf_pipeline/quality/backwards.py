@@ -78,6 +78,7 @@ def _judge(check: CheckResult, went: pl.DataFrame, word: Backwards, places: Plac
     return replace(
         check,
         passed=check.passed and not fails,
+        fails_backwards=fails,
         blocking=check.blocking or word == "block",
         notes=(note, *check.notes),
     )

@@ -17,7 +17,6 @@ from aclf_pipeline.quality.fates import read_fates
 from aclf_pipeline.quality.row_keys import key_rows
 from aclf_pipeline.warehouse.connection import Warehouse
 
-STATES = ("new", "persisting", "resolved", "reopened", "rule_changed")
 CAME_BACK = "came back"
 """Why a finding is open that had been resolved."""
 _TEMPORARY = ("rules", "now", "last", "stay", "left", "rows", "pairs", "fates", "changes")

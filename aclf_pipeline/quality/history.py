@@ -22,9 +22,9 @@ import polars as pl
 from aclf_pipeline.protocol import Rule
 from aclf_pipeline.quality import findings
 from aclf_pipeline.quality.audits import asked_text
-from aclf_pipeline.quality.findings import STATES
 from aclf_pipeline.warehouse.connection import Warehouse, quoted
 from aclf_pipeline.warehouse.graph import audit_parents
+from aclf_pipeline.warehouse.over_time import STATES
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from aclf_pipeline.protocol import Protocol, Rule
 from aclf_pipeline.quality.audits import asked_text
 from aclf_pipeline.quality.backwards import hold_against_last
 from aclf_pipeline.quality.cases import Case, Met, frame, set_aside
-from aclf_pipeline.quality.findings import STATES
 from aclf_pipeline.quality.found import FOUND, Failing, Found
 from aclf_pipeline.quality.repairs import Repairs
 from aclf_pipeline.quality.verdicts import Asked, CheckResult, Places, asked_by_rule, verdict, waived_rows
 from aclf_pipeline.warehouse.connection import Warehouse
+from aclf_pipeline.warehouse.over_time import STATES
 
 
 @dataclass

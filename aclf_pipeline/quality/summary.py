@@ -20,6 +20,8 @@ from aclf_pipeline.quality.verdicts import SAMPLE_ROWS, CheckResult
 
 Plain = bool | int | float | str | None
 SAMPLE_COLUMNS = ("patient", "observed", "file", "line", "sheet")
+WENT_BACKWARDS = "3_went_backwards"
+"""The key that says whether a check failed by going backwards."""
 _WIDEST = 200
 
 
@@ -62,7 +64,15 @@ def describe(check: CheckResult) -> str:
         line = f"{rows} repaired {share}"
     else:
         line = f"{rows} fail {share}"
-    return line + (f"; {check.waived_rows:,} accepted by a waiver" if check.waived_rows else "")
+    line += f"; {check.waived_rows:,} accepted by a waiver" if check.waived_rows else ""
+    told = course_told(check.course)
+    return line + (f"; since the last refresh: {told}" if told else "")
+
+
+def course_told(course: Mapping[str, int]) -> str:
+    """What became of findings since the last refresh, as `27 resolved, 3 new`; empty when nothing did."""
+    words = {"resolved": "resolved", "new": "new", "reopened": "re-opened", "rule_changed": "by a changed rule"}
+    return ", ".join(f"{course[state]:,} {word}" for state, word in words.items() if course.get(state))
 
 
 def _cases_told(check: CheckResult) -> str:
@@ -81,6 +91,12 @@ def check_metadata(check: CheckResult) -> dict[str, Any]:
         "2_rows": int(check.rows),
         "3_failing_rows": int(check.failing_rows),
         "3_failing_share": float(check.share),
+        **{f"3_findings_{state}": int(count) for state, count in check.course.items()},
+        **(
+            {"3_findings_backwards": int(check.backwards), WENT_BACKWARDS: check.fails_backwards}
+            if check.course
+            else {}
+        ),
         "4_sample": records(check.sample, SAMPLE_COLUMNS),
         "5_fingerprint": check.fingerprint,
     }

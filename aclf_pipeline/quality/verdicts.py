@@ -33,7 +33,8 @@ class CheckResult:
     file, line and sheet. `seconds` is the time of the pass the check was part of. `cases` counts the cases of a rule
     that adjudicates by their state; one that is open or stale is a warning whatever is tolerated. `course` counts its
     findings against the refresh before by what became of them, and `backwards` those that went backwards and that
-    nobody accepted; `seq` numbers the refresh among those that were judged, and `basis` names what the rule asked.
+    nobody accepted; with `fails_backwards` the check fails by them. `seq` numbers the refresh among those that were
+    judged, and `basis` names what the rule asked.
     """
 
     rule_id: str
@@ -59,6 +60,7 @@ class CheckResult:
     cases: Mapping[str, int] = field(default_factory=dict)
     course: Mapping[str, int] = field(default_factory=dict)
     backwards: int = 0
+    fails_backwards: bool = False
     seq: int | None = None
     basis: str | None = None
 

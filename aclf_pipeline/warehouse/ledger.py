@@ -221,26 +221,45 @@ def finish_refresh(wh: Warehouse, refresh_id: str, finished_at: datetime, state:
 
 
 def violation_counts(wh: Warehouse) -> pl.DataFrame:
-    """Violations of the last judgement, one row per rule and table: rule, table, action, rows, patients."""
+    """Violations of the last judgement, one row per rule, table and action, with what became of its findings."""
     return wh.frame(
-        """-- violations by rule: one row per rule and table
-        select rule_id as rule, table_name as "table", action, count(distinct _row_id) as rows,
-            count(distinct patient_id) as patients
-        from quality.violations group by all order by rows desc, rule, "table" """
+        """-- violations by rule: one row per rule, table and action
+        with counted as (
+            select rule_id, table_name, action, count(distinct _row_id) as rows,
+                count(distinct patient_id) as patients
+            from quality.violations group by all
+        ),
+        last as (
+            select rule_id, table_name, new, reopened, resolved from quality.checks
+            qualify seq = max(seq) over (partition by rule_id, table_name)
+        )
+        select c.rule_id as rule, c.table_name as "table", c.action, c.rows, c.patients, l.new, l.reopened, l.resolved
+        from counted as c
+        left join last as l on l.rule_id = c.rule_id and l.table_name = c.table_name
+        order by c.rows desc, rule, "table", c.action"""
     )
 
 
 def violation_rows(wh: Warehouse, rule: str, limit: int = 25) -> pl.DataFrame:
-    """Rows that break a rule, with the place each comes from; at most `limit`. An unknown rule gives no row."""
+    """Rows that break a rule, with the state of each and the place it comes from; at most `limit`.
+
+    What came back comes first, then what is new. An unknown rule gives no row.
+    """
     return wh.frame(
         """-- violating rows of one rule: one row per row and observation
-        select v.table_name as "table", v.patient_id as patient, v.observed, f.path as file,
+        with found as (
+            select table_name, _row_id, state, is_backwards from quality.findings where rule_id = $rule and is_open
+        )
+        select v.table_name as "table", n.state, v.patient_id as patient, v.observed, f.path as file,
             case when row_sheet(v._row_id) > 0 then f.sheets[row_sheet(v._row_id)] end as sheet,
             row_line(v._row_id) as line
         from quality.violations as v
         left join quality.files as f on f.file_id = row_file(v._row_id)
-        where v.rule_id = ? order by v._row_id, v.observed limit ?""",
-        [rule, limit],
+        left join found as n on n.table_name = v.table_name and n._row_id = v._row_id
+        where v.rule_id = $rule
+        order by coalesce(n.is_backwards, false) desc, n.state is distinct from 'new', v._row_id, v.observed
+        limit $limit""",
+        {"rule": rule, "limit": limit},
     )
 
 

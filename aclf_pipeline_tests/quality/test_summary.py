@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from aclf_pipeline.contracts import KINDS
 from aclf_pipeline.quality.expectations import ExpectationResult
 from aclf_pipeline.quality.summary import (
+    WENT_BACKWARDS,
     check_metadata,
     describe,
     expectation_metadata,
@@ -128,3 +130,19 @@ def test_an_expectation_that_could_not_be_measured_says_so() -> None:
     result = ExpectationResult("id", "says", "cohort", "warn", False, None, "at least 1", "because")
     assert expectation_metadata(result)["2_observed"] == "not measured"
     assert "found -" in expectation_metadata(result)["1_summary"]
+
+
+def test_what_became_of_findings_is_told_in_a_line_and_in_integers_that_can_be_plotted() -> None:
+    course = {"new": 3, "persisting": 9, "resolved": 27, "reopened": 1, "rule_changed": 0}
+    check = replace(checked(), course=course, backwards=1, fails_backwards=True)
+    assert describe(check).endswith("; since the last refresh: 27 resolved, 3 new, 1 re-opened")
+    metadata = check_metadata(check)
+    assert {key: value for key, value in metadata.items() if key.startswith("3_findings")} == {
+        "3_findings_new": 3, "3_findings_persisting": 9, "3_findings_resolved": 27, "3_findings_reopened": 1,
+        "3_findings_rule_changed": 0, "3_findings_backwards": 1,
+    }  # fmt: skip
+    assert metadata[WENT_BACKWARDS] is True
+
+
+def test_a_check_whose_findings_all_persist_says_nothing_of_them() -> None:
+    assert "since the last refresh" not in describe(replace(checked(), course={"persisting": 2}))
