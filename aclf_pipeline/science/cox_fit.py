@@ -54,7 +54,7 @@ def fit_cox(
     is not at risk at it. Several rows of one person are episodes of it (Andersen & Gill 1982, Ann Stat 10:1100). strata
     (n) have a baseline hazard each. weight (n) is positive; with `robust`, or a `cluster` (n), vcov is the sandwich
     DᵀD of the weighted dfbeta summed over clusters (Lin & Wei 1989, JASA 84:1074).
-    Missing values, negative weights, entries not before ends, no event, collinear columns, separation and
+    Missing values, weights not above 0, entries not before ends, no event, collinear columns, separation and
     non-convergence raise StatisticalProblem, which names the columns concerned.
     """
     if ties not in TIES:
@@ -63,7 +63,7 @@ def fit_cox(
     sets = RiskSets.of(data.start, data.stop, data.event, data.strata)
     kept = data.design[sets.rows]
     centre, scale = kept.mean(axis=0), kept.std(axis=0)
-    flat = ~(scale > 1e-12 * np.maximum(1.0, np.abs(centre)))
+    flat = ~(scale > 1e-12 * np.abs(centre))
     if flat.any():
         listed = ", ".join(f"'{name}'" for name, bad in zip(names, flat, strict=True) if bad)
         raise StatisticalProblem(f"Cox model: {listed} does not vary among those at risk together")
@@ -141,6 +141,8 @@ def _data(
         problems.append(f"event, entry, strata, weights and clusters must have the {n} rows of the times")
     elif n:
         problems += _impossible(start, stop, weight, design, names)
+        labelled = (("event", event), ("stratum", strata), ("cluster", cluster))
+        problems += [f"{count} rows have no {what}" for what, labels in labelled if (count := _missing(labels))]
         if not happened.any():
             problems.append(f"no event among {n} rows")
     else:
@@ -165,6 +167,13 @@ def _impossible(start: Floats, stop: Floats, weight: Floats, design: Floats, nam
     if not (np.isfinite(weight) & (weight > 0)).all():
         found.append(f"{int(np.sum(~(np.isfinite(weight) & (weight > 0))))} rows have a weight that is not above 0")
     return found
+
+
+def _missing(labels: Sequence[object] | Bools | Ints | None) -> int:
+    """Count None and NaN."""
+    if labels is None or (values := np.asarray(labels)).dtype.kind in "biu":
+        return 0
+    return sum(value is None or value != value for value in values.tolist())
 
 
 def _codes(labels: Sequence[object] | Ints | None, n: int) -> Ints:

@@ -55,6 +55,10 @@ def test_lung_as_in_r(lung):
         ("pbc_cs_death", "pbc", "death", {}),
         ("pbc_lt", "pbc_left_truncated", "tfs", {"entry": "entry"}),
         ("pbc_lt_naive", "pbc_left_truncated", "tfs", {}),
+        ("lung_breslow", "lung_complete", "event", {"ties": "breslow"}),
+        ("lung_freqw", "lung_complete", "event", {"weights": "wi"}),
+        ("lung_cluster_inst", "lung_complete", "event", {"cluster": "inst"}),
+        ("pbcseq_tv", "pbcseq_tv", "death", {"duration": "tstop", "entry": "tstart"}),
     ],
 )
 def test_cox_equals_r(key, name, event, options):
@@ -72,10 +76,27 @@ def test_cox_equals_r(key, name, event, options):
         assert_close(result.coefficients[ours], expected[theirs], relative)
     assert [result.loglik_null, result.loglik] == pytest.approx(expected["loglik"], abs=1e-7)
     assert result.lr_statistic == pytest.approx(expected["lrt"][0], abs=1e-6)
-    if options:
-        assert result.concordance is None
-    else:
-        assert result.concordance == pytest.approx(expected["concordance"][0], abs=1e-9)
+    assert [result.concordance, result.concordance_se] == pytest.approx(expected["concordance"], abs=1e-9)
+
+
+@pytest.mark.parametrize("options", [{}, {"entry": "entry"}, {"strata": "site"}, {"weights": "mass"}])
+def test_lifelines_finds_the_same_maximum(options):
+    """Its solver tightened, and Efron's ties; its concordance, baseline and tests are measured wrong and not asked."""
+    from lifelines import CoxPHFitter
+
+    frame = cohort(200).with_columns(entry=pl.col("time") * 0.3, mass=pl.int_range(pl.len()) % 3 + 1)
+    ours = cox(frame, "time", "died", ["age", "male"], **options)
+    names = {"entry": "entry_col", "strata": "strata", "weights": "weights_col"}
+    theirs = CoxPHFitter().fit(
+        frame.select("time", "died", "age", "male", *options.values()).to_pandas(),
+        "time",
+        "died",
+        fit_options={"precision": 1e-16, "r_precision": 1e-13, "step_size": 1.0},
+        **{names[name]: column for name, column in options.items()},
+    )
+    np.testing.assert_allclose(ours.coefficients["log_hr"], theirs.params_, atol=1e-8)
+    np.testing.assert_allclose(ours.coefficients["se"], theirs.standard_errors_, atol=1e-8)
+    assert ours.loglik == pytest.approx(theirs.log_likelihood_, abs=1e-7)
 
 
 def cohort(n: int = 120, seed: int = 1) -> pl.DataFrame:
@@ -134,6 +155,42 @@ def test_several_strata():
     crossed = cohort().with_columns(cell=pl.concat_str("site", pl.col("male").cast(pl.String)))
     assert result.strata == ("site", "male")
     assert result.loglik == pytest.approx(cox(crossed, "time", "died", ["age"], strata="cell").loglik, abs=1e-9)
+
+
+def test_episodes_of_a_person_are_the_person_and_their_cluster_makes_the_variance_robust():
+    frame = cohort().with_columns(
+        person=pl.int_range(pl.len()), start=pl.lit(0.0), time=pl.col("time").cast(pl.Float64)
+    )
+    cut = pl.col("time") / 2
+    halves = pl.concat(
+        [frame.with_columns(time=cut, died=pl.lit(value=False)), frame.with_columns(start=cut)], how="vertical"
+    )
+    whole = cox(frame, "time", "died", ["age", "male"], cluster="person")
+    split = cox(halves, "time", "died", ["age", "male"], entry="start", cluster="person")
+    for column in ("log_hr", "se", "p"):
+        np.testing.assert_allclose(split.coefficients[column], whole.coefficients[column], atol=1e-10)
+    assert split.concordance == pytest.approx(whole.concordance, abs=1e-12)
+    assert split.concordance_se == pytest.approx(whole.concordance_se, abs=1e-12)
+    plain = cox(frame, "time", "died", ["age", "male"])
+    assert (plain.fit.robust, whole.fit.robust) == (False, True)
+    assert plain.coefficients["se"].to_list() != whole.coefficients["se"].to_list()
+
+
+def test_a_row_without_weight_entry_or_cluster_is_set_aside():
+    frame = cohort().with_columns(
+        mass=pl.when(pl.int_range(pl.len()) > 0).then(1.5),
+        centre=pl.when(pl.int_range(pl.len()) != 1).then(pl.int_range(pl.len())),
+        entry=pl.when(pl.int_range(pl.len()) != 2).then(0.0),
+    )
+    result = cox(frame, "time", "died", ["age"], weights="mass", cluster="centre", entry="entry")
+    assert (result.n, result.n_missing_dropped) == (117, 3)
+
+
+def test_where_no_two_rows_can_be_compared_there_is_no_concordance_and_it_is_said():
+    frame = pl.DataFrame({"time": [5] * 6, "died": [True] * 6, "x": [1.0, 2, 4, 7, 8, 9]})
+    result = cox(frame, "time", "died", ["x"])
+    assert (result.concordance, result.concordance_se) == (None, None)
+    assert any("no two rows can be compared" in text for text in result.warnings)
 
 
 def test_constant_covariates_are_all_named():
