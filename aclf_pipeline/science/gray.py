@@ -129,9 +129,9 @@ class _Stratum:
     def variance(self, rho: float) -> Floats:
         """Covariance of the score (k − 1 × k − 1): Gray 1988, section 3, with the correction for tied events.
 
-        The increment of a martingale of group l has influence a_il − g·c_il + g·C_il on score i, and variance v, where a
-        is its weight in the score at its time, c the running and C the final integral of a against the pooled hazard of
-        the subdistribution, and g = 1 − (1 − F)/S_l (an event of the cause) or −(1 − F)/S_l (another event).
+        A martingale increment of group l, of variance v, has influence a_il − g·c_il + g·C_il on score i, where
+        a is its weight in the score at its time, c the running and C the final integral of a against the pooled hazard
+        of the subdistribution, and g = 1 − (1 − F)/S_l (an event of the cause) or −(1 − F)/S_l (another event).
         """
         k = len(self.risk)
         deaths = self.first.sum(axis=0)

@@ -122,7 +122,7 @@ def survival_curve(outcomes: Outcomes) -> Steps:
 
 
 def censoring_curve(outcomes: Outcomes, *, events_leave_first: bool) -> Steps:
-    """Kaplan–Meier estimate of not being censored yet, right-censored data only.
+    """Kaplan–Meier estimate of not being censored yet, with delayed entry.
 
     events_leave_first: of those who leave at one time, events have left before the censored are counted (as in R's
     prodlim, timeROC, Score and pec), or are still at risk (as in survfit with the censored as events, and in crr).
