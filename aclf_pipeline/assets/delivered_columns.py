@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+import polars as pl
+
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.contracts import KINDS, promises
 from aclf_pipeline.protocol import Rule
@@ -58,6 +60,15 @@ def rule_columns(house: House, headers: Headers) -> dict[str, str]:
         if parts:
             found[rule.id] = ", ".join(parts)
     return found
+
+
+def repaired_columns(repairs: pl.DataFrame, headers: Headers) -> dict[str, str]:
+    """Rule → the headers of the cells it put right, comma-joined. `repairs` has rule_id, table_name, column_name."""
+    found: dict[str, dict[str, None]] = {}
+    for row in repairs.iter_rows(named=True):
+        if names := headers.get((row["table_name"], row["column_name"])):
+            found.setdefault(row["rule_id"], {}).update(dict.fromkeys(names.split(", ")))
+    return {rule: ", ".join(names) for rule, names in found.items()}
 
 
 def _columns(rule: Rule, house: House, known: Mapping[str, Sequence[str]]) -> list[str]:

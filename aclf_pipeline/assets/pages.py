@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import polars as pl
 
-from aclf_pipeline.assets.delivered_columns import delivered_headers, rule_columns
+from aclf_pipeline.assets.delivered_columns import delivered_headers, repaired_columns, rule_columns
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.site import Download, renewed, replace_page, write_downloads, write_pages
 from aclf_pipeline.assets.validation_frames import (
@@ -76,8 +76,9 @@ def _write_validation(
     """Make the whole site anew and put it in place at once; gives the path of its overview."""
     folder = house.settings.reports
     headers = delivered_headers(house)
-    columns = rule_columns(house, headers)
-    frames: dict[str, Any] = ledger_frames(wh, house, refresh_id) | page_frames(house, columns, wh)
+    frames: dict[str, Any] = ledger_frames(wh, house, refresh_id)
+    columns = repaired_columns(frames["repairs"], headers) | rule_columns(house, headers)
+    frames |= page_frames(house, columns, wh)
     context = ValidationContext(
         source=house.source.id,
         study=house.protocol.study.id,

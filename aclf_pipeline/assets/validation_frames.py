@@ -97,6 +97,13 @@ _RELEASES = """-- rows that left quarantine: one row per table, rule and reason
     select table_name, rule_id, because, count(*) as rows from quality.quarantine_releases
     where refresh_id = ? group by all order by all
 """
+_PROBLEMS = """-- what the door refused or remarked on: one row per problem
+    select batch, path, line, rule_id, message, advice, action from quality.file_problems
+    order by action <> 'block', batch, path, line, rule_id, message
+"""
+_BATCHES = """-- what was delivered: one row per batch
+    select batch, seq, state, received_at, problems from quality.batches order by seq, batch
+"""
 _SUPERSEDED = """-- rows that a later version replaces: one row per table and reason
     select table_name, reason, count(*) as rows from quality.superseded group by all order by all
 """
@@ -174,8 +181,8 @@ def ledger_frames(wh: Warehouse, house: House, refresh_id: str) -> dict[str, pl.
         "by_rule": wh.frame(_BY_RULE),
         "together": wh.frame(_TOGETHER),
         "files": wh.frame("select * from quality.files order by file_id"),
-        "file_problems": wh.frame("select * from quality.file_problems order by batch, path, line, rule_id, message"),
-        "batches": wh.frame("select * from quality.batches order by seq, batch"),
+        "file_problems": wh.frame(_PROBLEMS),
+        "batches": wh.frame(_BATCHES),
         "superseded": wh.frame(_SUPERSEDED),
         "receipts": wh.frame(_RECEIPTS),
         "quarantine": wh.frame(_QUARANTINE),

@@ -1,7 +1,8 @@
 """Where a direct identifier could have come to rest, read the way somebody who looks for it would read it.
 
 Identifiers are taken from the delivered files themselves, by the meaning of their columns. What is searched is decoded
-first: archives of Dagster unpacked, escapes of JSON and HTML undone, Parquet read, bytes tried in three encodings.
+first: archives of Dagster and workbooks unpacked, escapes of JSON and HTML undone, Parquet read, bytes tried in three
+encodings.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import html
 import re
 import sqlite3
+import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -125,9 +127,27 @@ def file_texts(folder: Path) -> Iterator[tuple[str, str]]:
                 yield str(path.relative_to(folder)), plain(text)
 
 
+def file_bytes(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """(file, its bytes) of every file below a folder, and of every file inside an archive, unpacked."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            name = str(path.relative_to(folder))
+            yield name, path.read_bytes()
+            yield from ((f"{name}/{member}", data) for member, data in _members(path))
+
+
+def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The files inside a workbook or another archive; none for any other file."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                yield name, archive.read(name)
+
+
 def _texts(path: Path) -> Iterator[str]:
     data = path.read_bytes()
     yield data.decode("utf-8", "replace")
+    yield from (member.decode("utf-8", "replace") for _, member in _members(path))
     if path.suffix == ".parquet":
         yield "\n".join(str(row) for row in pl.read_parquet(path).iter_rows())
     elif data.startswith(b"SQLite format 3\0"):

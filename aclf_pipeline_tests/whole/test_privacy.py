@@ -17,6 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import openpyxl
 import polars as pl
 import pytest
 
@@ -25,7 +26,7 @@ from aclf_pipeline.simulate import write_bundle
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline.warehouse.privacy import check_character
 from aclf_pipeline_tests.whole import canaries
-from aclf_pipeline_tests.whole.leaks import Identifiers, file_texts, identifiers, warehouse_cells
+from aclf_pipeline_tests.whole.leaks import Identifiers, file_bytes, file_texts, identifiers, warehouse_cells
 
 pytestmark = pytest.mark.xdist_group("clean")
 
@@ -109,6 +110,7 @@ def test_no_byte_of_the_warehouse_spells_an_identifier(home):
         ("dagster", "labs_within_hard_limits"),
         ("reports", "SYNTHETIC DATA"),
         ("releases", "cohort_provenance"),
+        ("great_expectations", "cohort_size"),
     ],
 )
 def test_no_file_that_a_refresh_leaves_behind_holds_an_identifier(home, folder, known):
@@ -116,15 +118,28 @@ def test_no_file_that_a_refresh_leaves_behind_holds_an_identifier(home, folder, 
     texts = list(file_texts(home.settings.root / folder))
     found = {name: home.secrets.in_text(text) for name, text in texts}
     assert {name: words for name, words in found.items() if words} == {}
-    files = [path for path in (home.settings.root / folder).rglob("*") if path.is_file()]
-    spelt = {path.name: home.secrets.in_bytes(path.read_bytes()) for path in files}
+    spelt = {name: home.secrets.in_bytes(data) for name, data in file_bytes(home.settings.root / folder)}
     assert {name: words for name, words in spelt.items() if words} == {}
     assert any(known in text for _, text in texts)
 
 
+SITE = (
+    r"validation\.html", r"rules/\w+\.html", r"rules/\w+/rows_to_correct\.csv", r"files/\d+\.html",
+    r"files/\d+/rows_to_correct\.csv", r"files/\d+/rows_to_correct\.xlsx",
+)  # fmt: skip
+
+
+def test_every_sort_of_page_and_download_was_there_to_be_searched(canary_home):
+    reports = canary_home.settings.reports
+    names = [path.relative_to(reports).as_posix() for path in reports.rglob("*")]
+    assert [form for form in SITE if not any(re.fullmatch(form, name) for name in names)] == []
+
+
 def test_the_home_holds_no_file_that_is_not_searched(home):
     names = {path.name for path in home.settings.root.iterdir()}
-    assert names - {"webserver.log"} == {"dagster", "pseudonym.key", "releases", "reports", "warehouse"}
+    assert names - {"webserver.log"} == {
+        "dagster", "great_expectations", "pseudonym.key", "releases", "reports", "warehouse",
+    }  # fmt: skip
     assert {path.name for path in home.settings.warehouse.parent.iterdir()} == {"his.duckdb"}
 
 
@@ -207,6 +222,12 @@ def plant_parquet(path: Path, text: str) -> None:
     pl.DataFrame({"a": [text] * 3}).write_parquet(path.with_suffix(".parquet"), compression="zstd")
 
 
+def plant_workbook(path: Path, text: str) -> None:
+    book = openpyxl.Workbook()
+    book.active["A1"] = f"({text})"
+    book.save(path.with_suffix(".xlsx"))
+
+
 def plant_event(path: Path, text: str) -> None:
     with closing(sqlite3.connect(path.with_suffix(".db"))) as con, con:
         con.execute("create table snapshots (body blob)")
@@ -214,7 +235,7 @@ def plant_event(path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("secret", sorted(SECRET.numbers | SECRET.texts))
-@pytest.mark.parametrize("plant", [plant_text, plant_html, plant_json, plant_parquet, plant_event])
+@pytest.mark.parametrize("plant", [plant_text, plant_html, plant_json, plant_parquet, plant_workbook, plant_event])
 def test_the_search_sees_an_identifier_wherever_it_hides(tmp_path, plant, secret):
     plant(tmp_path / "file", secret)
     assert set().union(*(SECRET.in_text(text) for _, text in file_texts(tmp_path))) == {secret}

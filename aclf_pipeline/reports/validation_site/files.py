@@ -43,8 +43,9 @@ class Delivered:
 
     @property
     def corrections(self) -> list[dict[str, Any]]:
-        """The problems somebody has to do something about."""
-        return [problem for problem in self.problems if problem["action"] != "repair"]
+        """The problems somebody has to do something about: what was refused, and remarks that name a line."""
+        acted = [problem for problem in self.problems if problem["action"] != "repair"]
+        return [problem for problem in acted if problem["action"] == "block" or problem["line"] is not None]
 
     @property
     def has_downloads(self) -> bool:

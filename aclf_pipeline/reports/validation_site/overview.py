@@ -22,6 +22,7 @@ from aclf_pipeline.reports.validation_site.trend import sparkline, trend_figure
 
 KAHN = ("conformance", "completeness", "plausibility")
 """Categories in the order of Kahn 2016 (10.13063/2327-9214.1244)."""
+_EXPECTED = {"passed": ("✓ passed", "good"), "block": ("✕ not met, blocks", "bad"), "warn": ("! not met", "note")}
 _CASE_STATES = ("open", "stale", "decided")
 MOST_REFRESHES = 12
 """Refreshes in the table of refreshes; the figure shows what the frame holds."""
@@ -41,6 +42,7 @@ def page(context: ValidationContext, rules: Sequence[Judged], files: Sequence[De
         matrix=_matrix(rules),
         counts={state: sum(rule.state == state for rule in rules) for state in MARKS},
         marks=MARKS,
+        says={rule.rule_id: rule.says for rule in rules},
         sparks={rule.rule_id: sparkline([row["failing_rows"] for row in rule.history]) for rule in rules},
         trend=trend_figure(context.history, synthetic=context.synthetic),
         refreshes=_refreshes(context),
@@ -51,6 +53,8 @@ def page(context: ValidationContext, rules: Sequence[Judged], files: Sequence[De
         files=files,
         missing=heat(context.missing),
         expectations=_marked(context.expectations),
+        unmet=sum(not row["passed"] for row in tables.rows(context.expectations)),
+        problems=_problems(context.file_problems),
     )
 
 
@@ -181,10 +185,15 @@ def _cases(context: ValidationContext) -> dict[str, Any] | None:
     return {"rows": rows, "totals": {state: sum(row[state] for row in rows) for state in _CASE_STATES}}
 
 
+def _problems(problems: pl.DataFrame) -> pl.DataFrame:
+    """What was found at the door, its lines as one types them into an editor."""
+    return problems.with_columns(pl.col("line").cast(pl.String)) if problems.height else problems
+
+
 def _marked(expectations: pl.DataFrame) -> list[dict[str, Any]]:
     """Expectations with the mark of their outcome, failed first."""
     rows = []
     for row in tables.rows(expectations, "expected"):
-        state = "passed" if row["passed"] else ("blocks" if row["severity"] == "block" else "warning")
-        rows.append(row | {"state": state})
+        mark = "passed" if row["passed"] else row["severity"]
+        rows.append(row | {"mark": _EXPECTED[mark]})
     return sorted(rows, key=lambda row: (row["passed"], str(row["table"]), str(row["id"])))
