@@ -102,6 +102,29 @@ def test_the_code_of_a_transplanted_liver_asks_for_a_record_of_the_transplant_of
     assert audits.caught("diagnoses_transplant_recorded", **tables) == caught
 
 
+@pytest.mark.parametrize(
+    ("name", "sex", "birth", "caught"),
+    [
+        ("M1", "male", "1971-05-01", []),
+        ("M2", "male", "1971-05-01", [2]),
+        ("M1", "female", "1971-05-01", [2]),
+        ("M1", "male", "1971-06-01", [2]),
+        ("-", "male", "1971-05-01", [2]),
+    ],
+)
+def test_a_transplant_of_a_namesake_of_one_birth_month_is_a_record(
+    name: str, sex: str, birth: str, caught: list[int], audits: AuditWorld
+) -> None:
+    persons = f"""
+        line | patient_id | person_id | name_id | sex   | birth_month
+        2    | R1         | R1        | M1      | male  | 1971-05-01
+        3    | R2         | R2        | {name}  | {sex} | {birth}
+    """
+    operated = "line | patient_id | category\n2 | R2 | liver_transplant"
+    tables = {"patients": persons, "diagnoses": GRAFT_CODE, "procedures": operated}
+    assert audits.caught("diagnoses_transplant_recorded", **tables) == caught
+
+
 IMAGES = """
     line | patient_id | examined_at      | liver_cancer
     2    | R1         | 2014-05-02 09:00 | yes

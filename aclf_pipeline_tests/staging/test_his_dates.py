@@ -119,6 +119,22 @@ def test_months_and_years_are_intervals() -> None:
     assert [row["receipt"] for row in rows] == ["month_only"] * 3 + ["year_only"] * 2 + [None]
 
 
+@pytest.mark.parametrize(
+    ("told", "died"),
+    [
+        ("2019-08-20", date(2019, 8, 20)),
+        ("2019-09-20", date(2019, 9, 20)),
+        ("2019-09-21", None),
+        ("2041-08-20", None),
+    ],
+)
+def test_a_death_after_the_batch_is_kept_where_a_misprinted_year_explains_it(told: str, died: date | None) -> None:
+    hospital = Hospital()
+    hospital.deliver("followup_calls", [{"病案号": "R1", "随访日期": "2018-09-20", "死亡日期": told}])
+    [(found, unparsed)] = hospital.stage("followups").select("died_from", "unparsed").rows()
+    assert (found, unparsed) == (died, None if died else "died_from")
+
+
 def test_a_month_of_transplant_is_an_interval() -> None:
     [row] = stage_cells("followup_calls", "followups", "移植日期", ["2015-02"])
     assert (row["transplanted_on"], row["transplanted_to"]) == (date(2015, 2, 1), date(2015, 2, 28))

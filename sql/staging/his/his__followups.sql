@@ -1,7 +1,8 @@
 -- Follow-up calls, as stated: what was said, when, and the day the statement is true for. A row coded alive although
 -- nobody was reached stays so here; the rules meet it. A month or a year is an interval, never a mid-point, and has a
 -- receipt. A remark that tells of the death is marked; whether it is one is not decided here.
--- A day before 1950, before the birth month or after the batch is left out and named in `unparsed`.
+-- A day before 1950, before the birth month or after the batch is left out and named in `unparsed`; but a death that
+-- would lie before the call, were its year one less, is a misprint for the rules to meet and stays.
 -- one row per follow-up call and snapshot
 with calls as (
     select * from raw.his__followup_calls
@@ -141,7 +142,9 @@ dated as (
         *,
         if(called_read between earliest and latest, called_read, null) as called_on,
         if(informed_read between earliest and latest, informed_read, null) as informed_on,
-        coalesce(died_first <= latest and died_last >= earliest, false) as is_died_possible,
+        coalesce(
+            died_last >= earliest and (died_first <= latest or died_first - interval '1 year' <= called_read), false
+        ) as is_died_possible,
         coalesce(grafted_first <= latest and grafted_last >= earliest, false) as is_grafted_possible,
         coalesce(died_precision, 'day') as told_precision,
         coalesce(called_read <> date '1900-01-01', called_text is not null) as has_called,
