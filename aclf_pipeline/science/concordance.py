@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aclf_pipeline.science.cox_kernel import Bools, Floats, Ints, settle
 from aclf_pipeline.science.cox_model import CoxFit
 from aclf_pipeline.science.cox_residuals import summed_by_cluster
 from aclf_pipeline.science.problems import StatisticalProblem
+from aclf_pipeline.science.risk_sets import Bools, Floats, Ints, settle
 
 # Risks this near each other, in shares of the widest risk, are tied: sums of products in another order differ by less.
 SAME_RISK = 1e-12

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from aclf_pipeline.science.cox_kernel import Floats, Ints
 from aclf_pipeline.science.cox_model import CoxFit
 from aclf_pipeline.science.problems import StatisticalProblem
+from aclf_pipeline.science.risk_sets import Floats, Ints
 
 INTERVALS = ("log-log", "log", "plain")
 

@@ -13,22 +13,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import lapack
 
-from aclf_pipeline.science.cox_kernel import (
-    Bools,
-    Floats,
-    Ints,
-    Likelihood,
-    Maximum,
-    RiskSets,
-    maximise,
-    separation,
-    settle,
-)
+from aclf_pipeline.science.cox_kernel import Likelihood, Maximum, maximise, separation
 from aclf_pipeline.science.cox_model import ChiSquare, CoxData, CoxFit
 from aclf_pipeline.science.cox_residuals import dfbeta, summed_by_cluster
 from aclf_pipeline.science.problems import StatisticalProblem
+from aclf_pipeline.science.risk_sets import Bools, Floats, Ints, RiskSets, settle
 
 # A coefficient of 10 per standard deviation is a hazard ratio of 22,000: the likelihood has no maximum.
 LARGEST_STANDARDISED = 10.0
@@ -97,14 +88,13 @@ def fit_cox(
 
 def _inverse(top: Maximum, names: Sequence[str]) -> Floats:
     """Invert the information; refuse coefficients or errors no finite maximum has."""
-    try:
-        naive = np.asarray(cho_solve(cho_factor(top.information), np.eye(len(names))))
-    except (LinAlgError, ValueError) as error:
-        raise StatisticalProblem(separation(top.state.beta, names)) from error
+    _, naive, failed = lapack.dposv(top.information, np.eye(len(names)))
+    if failed or not np.isfinite(naive).all():
+        raise StatisticalProblem(separation(top.state.beta, names))
     reach = np.maximum(np.abs(top.state.beta), np.sqrt(np.diag(naive)))
     if not (reach < LARGEST_STANDARDISED).all():
         raise StatisticalProblem(separation(reach, names))
-    return naive
+    return np.asarray((naive + naive.T) / 2)
 
 
 def _sandwiched(fit: CoxFit) -> CoxFit:

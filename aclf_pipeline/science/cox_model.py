@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
-from aclf_pipeline.science.cox_kernel import Bools, Floats, Ints, Likelihood, State
+from aclf_pipeline.science.cox_kernel import Likelihood, State
+from aclf_pipeline.science.risk_sets import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class ChiSquare:
     @classmethod
     def of(cls, statistic: float, df: int) -> ChiSquare:
         """Refer the statistic to the chi-square distribution."""
-        return cls(float(statistic), df, float(chi2.sf(statistic, df)))
+        return cls(float(statistic), df, float(chdtrc(df, statistic)))
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aclf_pipeline.science.cox_kernel import Floats, Ints
 from aclf_pipeline.science.cox_model import CoxFit
+from aclf_pipeline.science.risk_sets import Floats, Ints
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 from scipy.stats import chi2, rankdata
 
-from aclf_pipeline.science.cox_kernel import Floats
 from aclf_pipeline.science.cox_model import CoxFit
 from aclf_pipeline.science.problems import StatisticalProblem
+from aclf_pipeline.science.risk_sets import Floats
 
 TRANSFORMS = ("km", "rank", "identity", "log")
 

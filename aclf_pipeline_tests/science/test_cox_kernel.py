@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aclf_pipeline.science.cox_fit import fit_cox
-from aclf_pipeline.science.cox_kernel import Likelihood, RiskSets, settle
+from aclf_pipeline.science.cox_kernel import Likelihood
 from aclf_pipeline.science.problems import StatisticalProblem
+from aclf_pipeline.science.risk_sets import RiskSets, settle
 from aclf_pipeline_tests.science.cox_cases import by_definition, draw_case
 
 SEEDS = st.integers(0, 10_000)
