@@ -17,9 +17,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aclf_pipeline.science.cox_kernel import GAIN_LEFT, MOST_HALVINGS, MOST_STEPS, Bools, Floats, refuse_collinear
+from aclf_pipeline.science.cox_kernel import GAIN_LEFT, MOST_HALVINGS, MOST_STEPS, refuse_collinear
 from aclf_pipeline.science.outcomes import CENSORED, Outcomes, censoring_curve, read_outcomes
 from aclf_pipeline.science.problems import StatisticalProblem
+from aclf_pipeline.science.risk_sets import Bools, Floats
 
 WHAT = "Fine–Gray model"
 # A coefficient or standard error of 10 per standard deviation has no finite maximum behind it.

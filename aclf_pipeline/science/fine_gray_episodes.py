@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aclf_pipeline.science.cox_fit import fit_cox
-from aclf_pipeline.science.cox_kernel import Bools, Floats, Ints
 from aclf_pipeline.science.cox_model import CoxFit
 from aclf_pipeline.science.outcomes import CENSORED, Outcomes, censoring_curve, read_outcomes
 from aclf_pipeline.science.problems import StatisticalProblem
+from aclf_pipeline.science.risk_sets import Bools, Floats, Ints
 
 WHAT = "Fine–Gray model by episodes"
 

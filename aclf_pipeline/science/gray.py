@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import chi2
 
-from aclf_pipeline.science.cox_kernel import Floats
 from aclf_pipeline.science.outcomes import CENSORED, Outcomes, labels, read_outcomes
 from aclf_pipeline.science.problems import StatisticalProblem
+from aclf_pipeline.science.risk_sets import Floats
 
 WHAT = "Gray's test"
 

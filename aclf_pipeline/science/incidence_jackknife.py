@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aclf_pipeline.science.cox_kernel import Floats, Ints
 from aclf_pipeline.science.outcomes import CENSORED, at_risk, read_outcomes
 from aclf_pipeline.science.problems import StatisticalProblem
+from aclf_pipeline.science.risk_sets import Floats, Ints
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aclf_pipeline.science.cox_kernel import Bools, Floats, Ints, settle
 from aclf_pipeline.science.problems import StatisticalProblem
+from aclf_pipeline.science.risk_sets import Bools, Floats, Ints, settle
 
 CENSORED = 0
 
