@@ -18,14 +18,14 @@ class Expected(BaseModel):
     """What the catalogue expects of one class: the rules that are there for it, and where their findings stand.
 
     `row`: at one of the damaged lines; `person`: on the person (a removed row leaves no line); `file`: on the file or
-    batch.
+    batch. A `habit` is how the source always speaks: reading it is no finding.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     met_by: tuple[str, ...]
     at: Literal["row", "person", "file"] = "row"
-    because: str | None = None
+    habit: bool = False
 
 
 @cache

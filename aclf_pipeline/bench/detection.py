@@ -249,7 +249,7 @@ def missed(evidence: Evidence) -> pl.DataFrame:
 
 def false_alarms(evidence: Evidence) -> pl.DataFrame:
     """Findings that change something in a hospital without damage: rule, action, findings; reading a habit is none."""
-    habits = evidence.planted.filter("habit")["defect_id"].unique()
-    reading = [rule for defect in habits if defect in catalogue() for rule in catalogue()[defect].met_by]
+    habits = set(evidence.planted.filter("habit")["defect_id"])
+    reading = [rule for name, of in catalogue().items() if of.habit or name in habits for rule in of.met_by]
     serious = evidence.findings.filter(pl.col("action").is_in(SERIOUS) & ~pl.col("rule_id").is_in(reading))
     return serious.group_by("rule_id", "action").agg(pl.len().alias("findings")).sort("rule_id")
