@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aclf_pipeline.science.problems import StatisticalProblem
-from aclf_pipeline.science.risk_sets import Bools, Floats, Ints, settle
+from aclf_pipeline.science.risk_sets import SAME_TIME, Bools, Floats, Ints, settle
 
 CENSORED = 0
 
@@ -34,6 +34,21 @@ class Outcomes:
     def happened(self, cause: int) -> Bools:
         """Who had the event `cause` (n)."""
         return np.asarray(self.code == cause)
+
+    def settled(self, times: ArrayLike) -> Floats:
+        """Return times of any shape, those that differ from an observed one by binary noise made equal to it."""
+        asked = np.asarray(times, dtype=np.float64)
+        observed = np.unique(self.time)
+        right = (
+            np.clip(np.searchsorted(observed, asked), 1, len(observed) - 1)
+            if len(observed) > 1
+            else np.zeros_like(asked, dtype=np.int64)
+        )
+        left = np.maximum(right - 1, 0)
+        nearest = np.where(
+            np.abs(asked - observed[left]) <= np.abs(asked - observed[right]), observed[left], observed[right]
+        )
+        return np.where(np.abs(asked - nearest) <= SAME_TIME * observed.mean(), nearest, asked)
 
 
 def read_outcomes(
@@ -119,6 +134,13 @@ def survival_curve(outcomes: Outcomes) -> Steps:
     """Kaplan–Meier estimate of being free of every event, with delayed entry (Kaplan & Meier 1958, JASA 53:457)."""
     times, counts = np.unique(outcomes.time[outcomes.code != CENSORED], return_counts=True)
     return Steps(times, np.cumprod(1 - counts / at_risk(outcomes, times), dtype=np.float64))
+
+
+def incidence_curve(outcomes: Outcomes, cause: int) -> Steps:
+    """Aalen–Johansen estimate of having had the event `cause`, with delayed entry (Aalen & Johansen 1978)."""
+    times, counts = np.unique(outcomes.time[outcomes.happened(cause)], return_counts=True)
+    free = survival_curve(outcomes).before(times)
+    return Steps(times, np.cumsum(free * counts / at_risk(outcomes, times), dtype=np.float64), first=0.0)
 
 
 def censoring_curve(outcomes: Outcomes, *, events_leave_first: bool) -> Steps:
