@@ -20,6 +20,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from aclf_pipeline.assets.exchange_cli import contracts, protocol
 from aclf_pipeline.bench.cli import app as bench
 from aclf_pipeline.console import console, plain_errors, refuse
 from aclf_pipeline.errors import UserError
@@ -35,7 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.add_typer(bench)
+for room in (bench, contracts, protocol):
+    app.add_typer(room)
 
 Home = Annotated[Path | None, typer.Option(help="Folder for everything the pipeline writes [ACLF_HOME, default: data]")]
 Study = Annotated[str | None, typer.Option(help="Study, a folder of protocol/studies [ACLF_STUDY]")]

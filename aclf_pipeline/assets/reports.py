@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from aclf_pipeline.assets.cohort import COHORT_TABLES
+from aclf_pipeline.assets.exchange import write_exchange
 from aclf_pipeline.assets.gate import LEDGER
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.metadata import OWNERS, Yielded, key
@@ -74,13 +75,14 @@ def _release(house: House) -> dg.AssetsDefinition:
             group_name="reports",
             kinds={"parquet", "csv"},
             owners=OWNERS["data"],
-            description="An immutable folder of what passed, with a manifest of hashes",
+            description="An immutable folder of what passed, the pages and contract it passed by, and hashes of all",
         ),
     ]
 
     @dg.multi_asset(name="publish", specs=specs)
     def publish_release(context: dg.AssetExecutionContext) -> Iterator[Yielded]:
         settings, pages = house.settings, {f"{name}.html": house.settings.reports / f"{name}.html" for name in PAGES}
+        pages |= write_exchange(house)
         with house.open() as wh:
             made = publish(wh, settings.study, house.as_of, settings.releases, pages,
                            protocol_digest=house.protocol.digest, synthetic=settings.is_synthetic)  # fmt: skip

@@ -18,9 +18,7 @@ STATES = ("new", "persisting", "resolved", "reopened", "rule_changed")
 def check_state(rule: str | None, state: str) -> None:
     """Raises UserError for a state there is none of, or one without a rule."""
     if rule is None:
-        raise UserError(
-            "violations: --state asks for a rule; name it, as in `aclf violations RULE --state new`."
-        )
+        raise UserError("violations: --state asks for a rule; name it, as in `aclf violations RULE --state new`.")
     if state not in STATES:
         raise UserError(f"violations: --state is '{state}', {none_of(state, STATES)}")
 
@@ -50,7 +48,7 @@ def findings_told(wh: Warehouse) -> list[str]:
         return []
     told = [f"{resolved:,} findings resolved, {new:,} new, {reopened:,} re-opened"]
     if changed:
-        told.append(f"{changed:,} findings came or went because a rule was changed")
+        told.append(f"by changed rules, neither better nor worse: {changed:,} findings came or went")
     released = wh.rows(
         """-- what left quarantine, by reason: one row per reason
         select because, count(*) as findings from quality.quarantine_releases
@@ -61,5 +59,5 @@ def findings_told(wh: Warehouse) -> list[str]:
         reasons = ", ".join(f"{count:,} {because}" for because, count in released)
         told.append(f"left quarantine: {reasons} (quality.quarantine_releases)")
     if backwards:
-        told.append(f"{backwards:,} findings went backwards: `aclf violations RULE` lists them first")
+        told.append(f"gone backwards: {backwards:,} findings; `aclf violations RULE` lists them first")
     return told
