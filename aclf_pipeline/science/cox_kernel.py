@@ -25,8 +25,6 @@ MOST_STEPS = 60
 MOST_HALVINGS = 30
 # Log likelihood still to be gained at which the last step is taken; after it the error is of its square.
 GAIN_LEFT = 1e-13
-# Log hazard ratio per standard deviation no finite maximum is looked for beyond.
-RUNAWAY = 30.0
 SINGULAR = 1e-11
 
 
@@ -168,7 +166,7 @@ class Maximum:
 def maximise(likelihood: Likelihood, names: Sequence[str]) -> Maximum:
     """Climb from zero until the log likelihood left to gain is nothing.
 
-    The columns should have unit spread: RUNAWAY is per unit. Raises StatisticalProblem, naming columns by `names`, for
+    The columns should have unit spread. Raises StatisticalProblem, naming columns by `names`, for
     collinearity, for separation (no finite maximum), and when no step gains.
     """
     null = likelihood.at(np.zeros(len(names)))
@@ -185,7 +183,7 @@ def climb(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for steps in range(1, MOST_STEPS + 1):
             step = _newton(likelihood.information(state) if information is None else information, state.gradient)
-            if step is None or np.abs(state.beta).max() > RUNAWAY:
+            if step is None:
                 break
             left = float(state.gradient @ step) / 2
             state, information = _advance(likelihood, state, step, names), None

@@ -47,17 +47,14 @@ def refit(fit: CoxFit, draws: Iterable[Ints]) -> Refits:
 
 
 def _once(fit: CoxFit, rows: Ints, start: Floats) -> Floats:
-    """Climb on one draw, from the whole fit's coefficients; if that fails, from zero."""
+    """Climb on one draw, from the whole fit's coefficients."""
     sets, chosen = fit.likelihood.sets.drawn(np.asarray(rows))
     if not len(sets.deaths):
         raise StatisticalProblem("Cox model: no event in the draw")
     likelihood = Likelihood(
         sets, fit.likelihood.columns[:, chosen], fit.likelihood.weight[chosen], fit.likelihood.efron
     )
-    try:
-        state, _ = climb(likelihood, likelihood.at(start), fit.names)
-    except StatisticalProblem:
-        state, _ = climb(likelihood, likelihood.at(np.zeros_like(start)), fit.names)
+    state, _ = climb(likelihood, likelihood.at(start), fit.names)
     if not (np.abs(state.beta) < LARGEST_STANDARDISED).all():
         raise StatisticalProblem(separation(state.beta, fit.names))
     return state.beta

@@ -21,8 +21,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-# Times that differ by less than this share of their mean are one time (0.1 + 0.2 is 0.3), as in R's aeqSurv.
-SAME_TIME = 1.5e-8
+# Times that differ by less than this share of their mean are one time (0.1 + 0.2 is 0.3). R's aeqSurv takes 1.5e-8, so
+# that among decades a stay of a second ends as it begins; the rounding of sums is a thousand times below 1e-11.
+SAME_TIME = 1e-11
 # Below this share of the sum it was subtracted from, a running sum has lost five of its sixteen digits.
 LOST_DIGITS = 1e-5
 
