@@ -92,6 +92,7 @@ class Labs(Contract):
     ref_text: str = column("Printed reference range", null=True)
     flag_text: str = column("Abnormality flag as submitted", null=True)
     instrument: str = column("Analyser, which carries the assay", null=True)
+    assay_era: str = column("Which assay of an item that changed its assay; null where no change is known", null=True)
     comment: str = column("Remark, identifiers redacted", null=True)
     sex_stated: str = column("Sex as the laboratory states it", null=True, within=SEXES)
     age_years_stated: float = column("Age as the laboratory states it", null=True)

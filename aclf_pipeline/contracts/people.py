@@ -77,6 +77,7 @@ class Stays(Contract):
     )
     days_stated: float = column("Days in hospital, as stated", null=True)
     payer: str = column("Payer, as the source codes it", null=True)
+    blood_group: str = column("Blood group on the front page", null=True, within=("A", "B", "O", "AB"))
     form: str = column("Version of the source's form", null=True)
     unparsed: str = column("Source columns whose text could not be read, comma-joined", null=True)
 

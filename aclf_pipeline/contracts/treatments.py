@@ -35,6 +35,7 @@ class Medications(Contract):
     executed_at: Timestamp = column("When executed", null=True)
     status: str = column("State of the order", within=("executed", "stopped", "new", "cancelled"))
     note: str = column("Remark, identifiers redacted", null=True)
+    receipt: str = column("How the name was read when not plainly: mojibake", null=True)
     unparsed: str = column("Source columns whose text could not be read, comma-joined", null=True)
 
     class Config:

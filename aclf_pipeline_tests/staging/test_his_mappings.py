@@ -21,6 +21,7 @@ KEYS = {
     "drugs": ("prefix",),
     "mojibake": ("used_for", "garbled"),
     "procedure_words": ("used_for", "text"),
+    "assays": ("code", "instrument", "valid_from"),
 }
 
 

@@ -136,6 +136,7 @@ select
     cast(null as varchar) as ref_text,
     cast(null as varchar) as flag_text,
     cast(null as varchar) as instrument,
+    cast(null as varchar) as assay_era,
     cast(null as varchar) as comment,
     cast(null as varchar) as sex_stated,
     cast(null as double) as age_years_stated,

@@ -108,6 +108,7 @@ select
         else 'new'
     end as status,
     cast(null as varchar) as note,
+    cast(null as varchar) as receipt,
     nullif(
         concat_ws(
             ',',

@@ -62,6 +62,7 @@ select
     cast(null as varchar) as outcome_stated,
     cast(null as double) as days_stated,
     cast(null as varchar) as payer,
+    cast(null as varchar) as blood_group,
     cast(null as varchar) as form,
     nullif(
         concat_ws(

@@ -2,6 +2,8 @@
 -- distinct text. A limit keeps its operator and nothing is put in its place; a textual result keeps its word; what is
 -- neither (100-200, 阴性-<400) has no number and names `value` in `unparsed`. Values stay in the submitted unit.
 -- PCT is plateletcrit or procalcitonin by its name, never by its code; urine and ascites never get the LOINC of blood.
+-- Where an item changed its assay, the row says by which it was measured, from the day and, for a second assay in use,
+-- the analyser.
 -- A time before 1950, before the birth month or after the batch is left out and named in `unparsed`.
 -- one row per laboratory item and report
 with results as not materialized (
@@ -36,6 +38,16 @@ words as (
 garbled as (
     select * from mapping.mojibake
     where used_for = 'lab_item'
+),
+
+assays as (
+    select
+        code,
+        coalesce(instrument, '') as instrument,
+        assay_era,
+        coalesce(try_cast(valid_from as timestamp), timestamp '0001-01-01') as valid_from,
+        coalesce(try_cast(valid_to as date) + 1, timestamp '9999-12-31') as valid_until
+    from mapping.assays
 ),
 
 births as (
@@ -283,6 +295,26 @@ coded as (
                 when typed.specimen_read in ('serum', 'plasma', 'whole_blood', 'arterial_blood') then 'blood'
                 else typed.specimen_read
             end = lab_codes.specimen
+),
+
+dated as (
+    select
+        coded.*,
+        coalesce(of_instrument.assay_era, of_item.assay_era) as assay_era
+    from coded
+    left join assays as of_instrument
+        on
+            coded.source_code = of_instrument.code
+            and coded.instrument = of_instrument.instrument
+            and of_instrument.instrument <> ''
+            and coded.collected_at >= of_instrument.valid_from
+            and coded.collected_at < of_instrument.valid_until
+    left join assays as of_item
+        on
+            coded.source_code = of_item.code
+            and of_item.instrument = ''
+            and coded.collected_at >= of_item.valid_from
+            and coded.collected_at < of_item.valid_until
 )
 
 select
@@ -308,6 +340,7 @@ select
     ref_text,
     flag_text,
     instrument,
+    assay_era,
     comment,
     sex_stated,
     age_years_stated,
@@ -340,4 +373,4 @@ select
         ),
         ''
     ) as unparsed
-from coded
+from dated

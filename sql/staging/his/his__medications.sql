@@ -98,7 +98,8 @@ known as (
         names.drug_text,
         coalesce(named.drug, mended.drug) as drug,
         coalesce(named.drug_class, mended.drug_class) as drug_class,
-        coalesce(named.drug, mended.drug) is null and (names.is_torn or names.is_latin) as is_unreadable
+        coalesce(named.drug, mended.drug) is null and (names.is_torn or names.is_latin) as is_unreadable,
+        named.drug is null and mended.drug is not null as is_mended
     from names
     left join named on names.drug_text = named.drug_text
     left join mended on names.drug_text = mended.drug_text
@@ -129,6 +130,7 @@ typed as (
         known.drug,
         known.drug_class,
         coalesce(known.is_unreadable, false) as is_unreadable,
+        coalesce(known.is_mended, false) as is_mended,
         try_cast(cleaned.stay_text as bigint) as stay_no,
         try_cast(translate(cleaned.dose_text, '０１２３４５６７８９．', '0123456789.') as double) as dose,
         case cleaned.standing_text when '长期' then true when '临时' then false end as is_standing,
@@ -194,6 +196,7 @@ select
     executed_at,
     coalesce(status_read, 'new') as status,
     note,
+    if(is_mended, 'mojibake', null) as receipt,
     nullif(
         concat_ws(
             ',',

@@ -56,7 +56,8 @@ cleaned as (
         if(trim(lyfs, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(lyfs, ' 　')) as disposition_text,
         if(trim(cyqk, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(cyqk, ' 　')) as outcome_text,
         if(trim(sjzyts, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(sjzyts, ' 　')) as days_text,
-        if(trim(ylfkfs, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(ylfkfs, ' 　')) as payer
+        if(trim(ylfkfs, ' 　') in ('', '-', '--', '—', '/', 'NULL', '无数据'), null, trim(ylfkfs, ' 　')) as payer,
+        case trim(xx, ' 　') when '1' then 'A' when '2' then 'B' when '3' then 'O' when '4' then 'AB' end as blood_group
     from pages
 ),
 
@@ -140,6 +141,7 @@ select
     outcome_stated,
     days_stated,
     payer,
+    blood_group,
     form,
     nullif(
         concat_ws(
