@@ -58,11 +58,11 @@ MISPRINTS = {
         "analytes.yaml: 'bilirubin_total' accepts its own unit 'umol/L' with a factor other than 1",
     ),
     "limits upside down": (
-        ANALYTES, "limits: [1, 1500]", "limits: [1500, 1]",
-        "analytes.yaml: 'bilirubin_total' has limits from 1500 to 1; the low limit must lie below the high one",
+        ANALYTES, "limits: [1.7, 1500]", "limits: [1500, 1.7]",
+        "analytes.yaml: 'bilirubin_total' has limits from 1500 to 1.7; the low limit must lie below the high one",
     ),
     "limit that is no number": (
-        ANALYTES, "limits: [1, 1500]", "limits: [1, high]",
+        ANALYTES, "limits: [1.7, 1500]", "limits: [1.7, high]",
         "analytes.yaml: 'bilirubin_total' gives no number for limits.1: 'high'",
     ),
     "LOINC code of another form": (

@@ -1,24 +1,10 @@
 -- Answers of assessments made too long before or after the stay they are booked on.
 -- one row per violating row
-with tolerances as (
-    select to_days(cast(max(value) filter (where item = 'stay_days') as integer)) as stay_days
-    from rules.definitions
-    where definition = 'tolerances'
-),
-
-stays as (
-    select
-        staged.stay_id,
-        min(staged.admitted_at) - max(tolerances.stay_days) as opens_at,
-        max(cast(staged.discharged_at as date)) + to_days(1) + max(tolerances.stay_days) as closes_at
-    from staging.stays as staged
-    cross join tolerances
-    group by staged.stay_id
-)
-
 select
     assessments._row_id,
-    concat('on ', assessments.assessed_at, ', stay with tolerance from ', stays.opens_at) as observed
+    concat(
+        'on ', assessments.assessed_at, ', stay with tolerance from ', stays.opens_at, ' to ', stays.closes_at
+    ) as observed
 from staging.assessments as assessments
-inner join stays on assessments.stay_id = stays.stay_id
+inner join audit.stay_spans as stays on assessments.stay_id = stays.stay_id
 where assessments.assessed_at < stays.opens_at or assessments.assessed_at >= stays.closes_at

@@ -3,62 +3,37 @@
 -- one row per violating result
 with jump as (
     select
-        max(value) filter (where item = 'factor') as factor,
         max(value) filter (where item = 'spread') as spread,
         max(value) filter (where item = 'hours') as hours
     from rules.definitions
     where definition = 'decimal_jump'
 ),
 
-results as (
+points as (
     select
-        labs._row_id,
-        labs.patient_id,
-        labs.collected_at,
-        labs.value_text,
-        labs.unit_text,
-        loincs.analyte,
-        labs.value * units.factor as value
-    from staging.labs as labs
-    inner join rules.analyte_loinc as loincs on labs.loinc = loincs.loinc
-    inner join rules.analyte_units as units
-        on loincs.analyte = units.analyte and coalesce(labs.unit, '1') = units.unit
-    where
-        loincs.analyte in ('sodium', 'potassium', 'albumin', 'bilirubin_total', 'inr')
-        and labs.operator = '='
-        and labs.value > 0
-        and labs.collected_at is not null
-        and labs.specimen not in ('urine', 'ascites')
-),
-
-courses as (
-    select
-        *,
-        lag(value) over course as value_before,
-        lag(collected_at) over course as before_at,
-        lead(value) over course as value_after,
-        lead(collected_at) over course as after_at
-    from results
-    window course as (partition by patient_id, analyte order by collected_at, _row_id)
+        item as analyte,
+        value as factor
+    from rules.definitions
+    where definition = 'decimal_point'
 ),
 
 jumps as (
     select
         courses._row_id,
-        courses.value,
-        courses.value_text,
-        courses.unit_text,
-        courses.value_before,
         courses.patient_id,
         courses.analyte,
         courses.collected_at,
-        date_diff('hour', courses.before_at, courses.collected_at) <= jump.hours as is_before_near,
-        date_diff('hour', courses.collected_at, courses.after_at) <= jump.hours as is_after_near,
+        courses.value,
+        courses.value_before,
+        courses.value_after,
+        courses.before_at >= courses.collected_at - to_hours(cast(jump.hours as integer)) as is_before_near,
+        courses.after_at <= courses.collected_at + to_hours(cast(jump.hours as integer)) as is_after_near,
         greatest(courses.value_before / courses.value, courses.value / courses.value_before)
-        between jump.factor / jump.spread and jump.factor * jump.spread as is_off_before,
+        between points.factor / jump.spread and points.factor * jump.spread as is_off_before,
         greatest(courses.value_after / courses.value, courses.value / courses.value_after)
-        between jump.factor / jump.spread and jump.factor * jump.spread as is_off_after
-    from courses
+        between points.factor / jump.spread and points.factor * jump.spread as is_off_after
+    from audit.lab_courses as courses
+    inner join points on courses.analyte = points.analyte
     cross join jump
 ),
 
@@ -81,10 +56,14 @@ judged as (
 )
 
 select
-    _row_id,
-    concat_ws(' ', value_text, unit_text, '- in one unit', round(value, 1), 'after', round(value_before, 1)) as observed
+    judged._row_id,
+    concat_ws(
+        ' ', labs.value_text, labs.unit_text, '- in one unit', round(judged.value, 1),
+        concat('after ', round(judged.value_before, 1)), concat('before ', round(judged.value_after, 1))
+    ) as observed
 from judged
+inner join staging.labs as labs on judged._row_id = labs._row_id
 where
-    is_off_both
-    or (has_before and not has_after and is_off_before and not is_before_off)
-    or (has_after and not has_before and is_off_after and not is_after_off)
+    judged.is_off_both
+    or (judged.has_before and not judged.has_after and judged.is_off_before and not judged.is_before_off)
+    or (judged.has_after and not judged.has_before and judged.is_off_after and not judged.is_after_off)

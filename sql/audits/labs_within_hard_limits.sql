@@ -21,7 +21,8 @@ results as (
         loinc,
         value,
         unit_text,
-        if(unit_text is null, coalesce(unit, '1'), unit) as unit
+        if(unit_text is null, coalesce(unit, '1'), unit) as unit,
+        unit_text is null and unit is null as is_bare
     from staging.labs
     where value is not null and coalesce(operator, '=') = '=' and specimen not in ('urine', 'ascites')
 )
@@ -33,5 +34,6 @@ select
         concat(', limits ', limits.low, ' to ', limits.high, ' ', limits.analyte_unit)
     ) as observed
 from results
-inner join limits on results.loinc = limits.loinc and results.unit = limits.unit
+inner join limits
+    on results.loinc = limits.loinc and results.unit = limits.unit and (not results.is_bare or limits.factor = 1)
 where results.value * limits.factor < limits.low or results.value * limits.factor > limits.high
