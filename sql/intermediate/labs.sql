@@ -1,6 +1,8 @@
 -- Laboratory results in the protocol's own terms: LOINC to analyte, unit to the analyte's unit by its factor.
 -- `verdict` says what can be done with a row: 'used' a number, 'censored' a number that is only a limit, 'text' no
 -- number, 'unknown_unit' no factor for its unit, 'other_specimen' not blood, 'unmapped' no analyte.
+-- A conversion keeps what was submitted, its factor, on what evidence the unit is believed, and how sure that is: the
+-- unit is printed and the printed range does not belie it, or it was put right by the gate (quality.repairs).
 -- one row per laboratory item and report
 with persons as (
     select
@@ -40,8 +42,19 @@ results as (
         text_result,
         unit,
         value_text,
-        unit_text
+        unit_text,
+        ref_text,
+        assay_era
     from core.labs
+),
+
+units_put_right as (
+    select
+        _row_id,
+        evidence,
+        confidence
+    from quality.repairs
+    where table_name = 'labs' and column_name = 'unit'
 ),
 
 mapped as (
@@ -50,7 +63,9 @@ mapped as (
         results.*,
         analytes.analyte,
         analytes.unit as analyte_unit,
-        factors.factor
+        factors.factor,
+        units_put_right.evidence,
+        units_put_right.confidence
     from results
     inner join persons on results.patient_id = persons.patient_id
     left join analytes on results.loinc = analytes.loinc
@@ -59,6 +74,7 @@ mapped as (
             analytes.analyte = factors.analyte
             and case when results.unit_text is null then coalesce(results.unit, '1') else results.unit end
             = factors.unit
+    left join units_put_right on results._row_id = units_put_right._row_id
 )
 
 select
@@ -74,7 +90,17 @@ select
     analyte_unit as unit,
     value_text,
     unit_text,
+    ref_text,
     factor,
+    case
+        when evidence is not null then evidence
+        when factor <> 1 then 'the unit is printed, and the printed range does not belie it'
+    end as unit_evidence,
+    case
+        when evidence is not null then confidence
+        when factor <> 1 then 'strong'
+    end as unit_confidence,
+    assay_era,
     case
         when analyte is null then 'unmapped'
         when specimen in ('urine', 'ascites') then 'other_specimen'

@@ -1,6 +1,7 @@
 -- Evidence, up to the end of the index episode, that HBsAg had been positive for more than six months. It is a level:
 -- 1 the code of chronic hepatitis B, 2 a history in the assessment, 3 two positive results far enough apart. A result
--- is positive by its words or at the cut-off of its assay.
+-- is positive by its words or at the cut-off of its assay. A negative result just before the first infusion takes
+-- nothing from it, unless it was decided that HBsAg had been lost.
 -- one row per candidate and kind of evidence found
 with parameters as (
     select
@@ -101,12 +102,20 @@ evidence as (
     select * from told
     union all
     select * from measured
+),
+
+lost as (
+    select anchors.candidate_id
+    from intermediate.decisions as decisions
+    inner join anchors on decisions.person_id = anchors.person_id
+    where decisions.question = 'hbsag_at_baseline' and decisions.choice = 'lost'
 )
 
 select
-    candidate_id,
-    evidence,
-    list_position(['code', 'history', 'results'], evidence) as level,
-    found_on,
-    row_ids
+    evidence.candidate_id,
+    evidence.evidence,
+    list_position(['code', 'history', 'results'], evidence.evidence) as level,
+    evidence.found_on,
+    evidence.row_ids
 from evidence
+anti join lost on evidence.candidate_id = lost.candidate_id
