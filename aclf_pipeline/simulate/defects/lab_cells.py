@@ -155,7 +155,8 @@ def pta_fraction(lab: LabTable, plan: Plan) -> None:
         agrees = inr is not None and bool(lab.plain[inr]) and plan.free(KIND, (inr,))
         if inr is not None:
             plan.touch(KIND, (inr,))
-        actions = ("repair", "quarantine") if agrees else ("quarantine",)
+        # an INR with other marks on it may still be read and agree
+        actions = ("repair", "quarantine") if agrees else ("quarantine", "repair")
         plan.patch(KIND, row, "结果", f"{lab.value[row] / 100:.2f}", plan.event("pta_fraction", *actions))
 
 

@@ -14,6 +14,10 @@ from .dates import impossible_instant
 from .lab_table import KIND, LabTable
 from .plan import Event, Plan
 
+# What tells a liver tube of another person from one's own: factors far beyond the course of a week, and that week.
+_FAR: dict[str, float] = {"TBIL": 3.0, "DBIL": 3.0, "ALT": 4.0, "AST": 4.0, "ALB": 1.4}
+_NEAR_DAYS, _E_ANTIGEN_DAYS = 6, 180
+
 
 def report_before_collection(lab: LabTable, plan: Plan) -> None:
     """Reported 12 hours or a day too early, before the tube was drawn."""
@@ -47,10 +51,54 @@ def specimen_mixup(lab: LabTable, plan: Plan) -> None:
             continue
         one, other = (int(t) for t in rng.choice(tubes, 2, replace=False))
         if lab.enc.person[lab.tubes.encounter[one]] != lab.enc.person[lab.tubes.encounter[other]]:
-            wanted -= _copy(lab, plan, other, one, defect_id="specimen_mixup", actions=("quarantine", "flag"))
+            wanted -= _copy(
+                lab, plan, other, one, defect_id="specimen_mixup", actions=("quarantine", "flag"),
+                detectable=_looks_strange(lab, panel, other, one),
+            )  # fmt: skip
 
 
-def _copy(lab: LabTable, plan: Plan, source: int, target: int, *, defect_id: str, actions: tuple[str, ...]) -> bool:
+def _looks_strange(lab: LabTable, panel: str, source: int, target: int) -> bool:
+    """Whether anything in the person's other tubes (or, for blood groups, front pages) tells the tube is not theirs.
+
+    A liver tube: three of five results off by a wide margin, and two other such tubes within a week. Serology: an e
+    antigen that was gone and is back, or gone within half a year. Results that any two patients share tell nothing.
+    """
+    if panel == li.GROUP:
+        before, after = (lab.of_tube(tube, "ABO") for tube in (target, source))
+        return before is not None and after is not None and lab.result[before] != lab.result[after]
+    person = lab.enc.person[lab.tubes.encounter[target]]
+    others = [
+        int(tube)
+        for tube in lab.panel_tubes(panel)
+        if tube != target and lab.enc.person[lab.tubes.encounter[tube]] == person
+    ]
+    days = {tube: (int(lab.tubes.collected[tube]) - int(lab.tubes.collected[target])) / SECONDS for tube in others}
+    if panel == li.HBV:
+        new = _number(lab, source, "HBEAG") >= 1
+        differing = [tube for tube in others if (_number(lab, tube, "HBEAG") >= 1) != new]
+        return any(new == (days[tube] < 0) or abs(days[tube]) <= _E_ANTIGEN_DAYS for tube in differing)
+    far = sum(
+        abs(np.log(_number(lab, source, code) / _number(lab, target, code))) > np.log(factor)
+        for code, factor in _FAR.items()
+    )
+    return far >= 3 and sum(abs(gap) <= _NEAR_DAYS for gap in days.values()) >= 2
+
+
+def _number(lab: LabTable, tube: int, code: str) -> float:
+    row = lab.of_tube(tube, code)
+    return float("nan") if row is None else float(lab.value[row])
+
+
+def _copy(
+    lab: LabTable,
+    plan: Plan,
+    source: int,
+    target: int,
+    *,
+    defect_id: str,
+    actions: tuple[str, ...],
+    detectable: bool = True,
+) -> bool:
     """Write the results of one tube over those of another; False where they do not match or are taken."""
     low, high = lab.rows_of(source)
     first, last = lab.rows_of(target)
@@ -66,7 +114,7 @@ def _copy(lab: LabTable, plan: Plan, source: int, target: int, *, defect_id: str
     if lab.result[low:high].to_list() == lab.result[first:last].to_list():
         return False
     plan.touch(KIND, rows)
-    event = plan.event(defect_id, *actions)
+    event = plan.event(defect_id, *actions, detectable=detectable)
     for k in range(high - low):
         plan.patch(KIND, first + k, "结果", lab.result[low + k], event)
     return True
