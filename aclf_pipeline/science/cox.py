@@ -108,28 +108,7 @@ def cox(
         cluster=_codes(rows, (cluster,) if cluster else ()),
         ties=ties,
     )
-    events, df, messages = int(happened.sum()), len(terms), list[str]()
-    if events / df < FEW_EVENTS_PER_DF:
-        messages.append(f"{events} events for {df} degrees of freedom: {events / df:.1f} events per df (10 are usual)")
-    concordance, concordance_se = _concordance(fit, messages)
-    return CoxResult(
-        coefficients=_coefficients(terms, fit.coef, fit.se, rows.height, events),
-        n=rows.height,
-        events=events,
-        df=df,
-        events_per_df=events / df,
-        loglik=fit.loglik,
-        loglik_null=fit.loglik_null,
-        lr_statistic=fit.lr.statistic,
-        lr_p=fit.lr.p,
-        concordance=concordance,
-        concordance_se=concordance_se,
-        fit=fit,
-        n_missing_dropped=frame.height - rows.height,
-        references=references,
-        strata=layers,
-        warnings=tuple(messages),
-    )
+    return _result(fit, terms, references, layers, frame.height - rows.height)
 
 
 def _complete(frame: pl.DataFrame, columns: Sequence[str | None], event: str, what: str) -> pl.DataFrame:
@@ -222,6 +201,34 @@ def _concordance(fit: CoxFit, messages: list[str]) -> tuple[float | None, float 
         messages.append(str(problem))
         return None, None
     return found.c, found.se
+
+
+def _result(
+    fit: CoxFit, terms: list[_Term], references: dict[str, str], layers: tuple[str, ...], missing: int
+) -> CoxResult:
+    """Lay the fit out, with what a reader must be told."""
+    events, df, messages = fit.events, len(terms), list[str]()
+    if events / df < FEW_EVENTS_PER_DF:
+        messages.append(f"{events} events for {df} degrees of freedom: {events / df:.1f} events per df (10 are usual)")
+    concordance, concordance_se = _concordance(fit, messages)
+    return CoxResult(
+        coefficients=_coefficients(terms, fit.coef, fit.se, fit.n, events),
+        n=fit.n,
+        events=events,
+        df=df,
+        events_per_df=events / df,
+        loglik=fit.loglik,
+        loglik_null=fit.loglik_null,
+        lr_statistic=fit.lr.statistic,
+        lr_p=fit.lr.p,
+        concordance=concordance,
+        concordance_se=concordance_se,
+        fit=fit,
+        n_missing_dropped=missing,
+        references=references,
+        strata=layers,
+        warnings=tuple(messages),
+    )
 
 
 def _coefficients(terms: list[_Term], beta: Floats, se: Floats, n: int, events: int) -> pl.DataFrame:
