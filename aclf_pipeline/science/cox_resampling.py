@@ -12,13 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aclf_pipeline.science.cox_fit import LARGEST_STANDARDISED
 from aclf_pipeline.science.cox_kernel import Likelihood, climb, separation
 from aclf_pipeline.science.cox_model import CoxFit
 from aclf_pipeline.science.problems import StatisticalProblem
 from aclf_pipeline.science.risk_sets import Floats, Ints
-
-# As for a fit (cox_fit): no finite maximum is a log hazard ratio of 10 per standard deviation away.
-LARGEST_STANDARDISED = 10.0
 
 
 @dataclass(frozen=True)
