@@ -14,7 +14,20 @@ EFFECTS: tuple[Effect, ...] = ("breaking", "results", "harmless")
 """Gravest first."""
 
 WORDING = frozenset(
-    {"says", "because", "fix", "title", "label", "asks", "reason", "unverified", "aliases", "registry", "category"}
+    {
+        "says",
+        "because",
+        "fix",
+        "follows",
+        "title",
+        "label",
+        "asks",
+        "reason",
+        "unverified",
+        "aliases",
+        "registry",
+        "category",
+    }
 )
 """Words of a stanza that tell a reader something and change nothing that is done."""
 
