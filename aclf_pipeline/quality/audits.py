@@ -109,14 +109,17 @@ def run_audit(wh: Warehouse, rule: Rule, audits: Mapping[str, str], seen: Seen) 
 
     Raises QualityError as `found_by` does.
     """
-    with found_by(wh, rule, audits, seen, ("_row_id", "observed")):
+    with found_by(wh, rule, audits, seen, ("_row_id", "observed")) as where:
+        refuse_strangers(wh, rule, where)
         return wh.frame(f"{_rejected(rule, audits)} order by all")
 
 
 def audit_failures(found: Found, rule: Rule, audits: Mapping[str, str], seen: Seen) -> Failing:
     """The same rows, stored among what the gate has found; memory does not grow with their number."""
-    with found_by(found.wh, rule, audits, seen, ("_row_id", "observed")):
-        return found.take(_rejected(rule, audits))
+    with found_by(found.wh, rule, audits, seen, ("_row_id", "observed")) as where:
+        failing = found.take(_rejected(rule, audits))
+        refuse_strangers(found.wh, rule, where, failing.query)
+        return failing
 
 
 def _rejected(rule: Rule, audits: Mapping[str, str]) -> str:
@@ -130,8 +133,8 @@ def _rejected(rule: Rule, audits: Mapping[str, str]) -> str:
 def found_by(wh: Warehouse, rule: Rule, audits: Mapping[str, str], seen: Seen, columns: Sequence[str]) -> Iterator[str]:
     """While open, `temp.audit_found` holds what the audit of a rule returns; gives rule and file, for messages.
 
-    Raises QualityError naming rule and file when there is no such file, the query fails, does not return exactly
-    `columns`, or returns rows that `rule.table` does not hold.
+    Raises QualityError naming rule and file when there is no such file, the query fails, or does not return exactly
+    `columns`.
     """
     if rule.id not in audits:
         raise QualityError(f"rule '{rule.id}' has no 'holds' and there is no sql/audits/{rule.id}.sql")
@@ -181,9 +184,21 @@ def _check_found(wh: Warehouse, rule: Rule, where: str, columns: Sequence[str]) 
         raise QualityError(f"{where}: {what} returns the columns {asked}; this one: {', '.join(found)}")
     if not found["_row_id"].is_integer() and found["_row_id"] != pl.Null:
         raise QualityError(f"{where}: _row_id is {found['_row_id']}; it must be the _row_id of staging.{rule.table}")
+
+
+def refuse_strangers(wh: Warehouse, rule: Rule, where: str, met: str | None = None) -> None:
+    """Raise QualityError when `temp.audit_found` names rows that `rule.table` does not hold.
+
+    `met` is a query for the rows of it that are known to be there; only the rest are looked for.
+    """
+    rest = "temp.audit_found"
+    if met is not None:
+        rest = f"(select * from temp.audit_found anti join ({met}) using (_row_id))"
+        if not wh.scalar(f"select count(*) from {rest}"):
+            return
     strangers = wh.scalar(
         f"""-- row ids the table does not hold
-        select count(*) from temp.audit_found as f
+        select count(*) from {rest} as f
         anti join staging.{rule.table} as s on s._row_id = f._row_id"""
     )
     if strangers:

@@ -33,8 +33,8 @@ from aclf_pipeline.warehouse.connection import Warehouse
 
 @dataclass(frozen=True)
 class GateReport:
-    """What a gate came to: one result per contract and rule, the tables that became core, and the seconds of its steps:
-    `versions`, `judge`, `record`, `accept`.
+    """What a gate came to: one result per contract and rule, the tables that became core, and the seconds of its steps
+    `versions`, `judge`, `record` and `accept`, by the clock and of the processors.
     """
 
     checks: list[CheckResult]
@@ -42,18 +42,21 @@ class GateReport:
     promoted: list[str]
     superseded: list[Superseded]
     seconds: Mapping[str, float]
+    cpu_seconds: Mapping[str, float]
 
 
 @dataclass
 class _Laps:
-    """The seconds of steps that follow each other."""
+    """The seconds of steps that follow each other, by the clock and of the processors."""
 
-    since: float = field(default_factory=time.perf_counter)
+    since: tuple[float, float] = field(default_factory=lambda: (time.perf_counter(), time.process_time()))
     seconds: dict[str, float] = field(default_factory=dict)
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
 
     def end(self, step: str) -> None:
-        now = time.perf_counter()
-        self.seconds[step], self.since = now - self.since, now
+        now = time.perf_counter(), time.process_time()
+        self.seconds[step], self.cpu_seconds[step] = now[0] - self.since[0], now[1] - self.since[1]
+        self.since = now
 
 
 def run_gate(
@@ -101,7 +104,7 @@ def run_gate(
         blocked = any(check.blocking and not check.passed for check in record.checks)
         promoted = [] if blocked else _promote(wh, list(contracts), seen)
     laps.end("accept")
-    return GateReport(record.checks, blocked, promoted, superseded, laps.seconds)
+    return GateReport(record.checks, blocked, promoted, superseded, laps.seconds, laps.cpu_seconds)
 
 
 def _contracts(wh: Warehouse, kinds: Sequence[str] | None) -> dict[str, type[Contract]]:

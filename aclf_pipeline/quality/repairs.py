@@ -17,7 +17,7 @@ import polars as pl
 
 from aclf_pipeline.protocol.errors import did_you_mean
 from aclf_pipeline.protocol.models import Rule
-from aclf_pipeline.quality.audits import REPAIRED, WIDEST, Seen, found_by
+from aclf_pipeline.quality.audits import REPAIRED, WIDEST, Seen, found_by, refuse_strangers
 from aclf_pipeline.quality.executor import QualityError
 from aclf_pipeline.warehouse.connection import Warehouse, quoted
 
@@ -101,6 +101,7 @@ def repair(wh: Warehouse, rules: Sequence[Rule], audits: Mapping[str, str], seen
 
 def _proposals(wh: Warehouse, rule: Rule, audits: Mapping[str, str], seen: Seen) -> pl.DataFrame:
     with found_by(wh, rule, audits, seen, RETURNS) as where:
+        refuse_strangers(wh, rule, where)
         types = {name: kind for name, kind in wh.columns(f"staging.{rule.table}") if name != "_row_id"}
         named = [name for (name,) in wh.rows("select distinct column_name from temp.audit_found order by 1")]
         if strange := [name for name in named if name not in types]:
