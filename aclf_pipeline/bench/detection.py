@@ -144,7 +144,7 @@ def score(evidence: Evidence) -> pl.DataFrame:
     apart (`stray_flags`), since it changes nothing.
     """
     return pl.DataFrame(
-        [_score(defect, expected, evidence) for defect, expected in sorted(catalogue().items())],
+        [_score(defect, expected, evidence) for defect, expected in sorted(catalogue().items()) if not expected.habit],
         infer_schema_length=None,
     )
 
