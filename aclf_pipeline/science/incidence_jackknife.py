@@ -50,10 +50,11 @@ def incidence_with_jackknife(time: ArrayLike, code: ArrayLike, *, entry: ArrayLi
     state, influence = np.concatenate([[1.0], np.zeros(len(causes))]), np.zeros((data.n, len(causes) + 1))
     probability, variance = np.empty((len(times), len(causes) + 1)), np.empty((len(times), len(causes) + 1))
     risk = at_risk(data, times)
+    happening = np.isin(times, data.time[data.code != CENSORED])
     for g, moment in enumerate(times):
-        present = (data.entry < moment) & (data.time >= moment)
-        moves = own[present] & (data.time[present] == moment)[:, None]
-        if moves.any():
+        if happening[g]:
+            present = (data.entry < moment) & (data.time >= moment)
+            moves = own[present] & (data.time[present] == moment)[:, None]
             hazard = moves.sum(axis=0) / risk[g]
             free = influence[:, 0].copy()
             influence[:, 1:] += free[:, None] * hazard
