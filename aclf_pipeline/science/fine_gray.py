@@ -194,7 +194,7 @@ class _Weighted:
         return _At(beta, shift, loglik, risk, s0, mean, expected, gradient, (information + information.T) / 2)
 
     def influence(self, at: _At) -> Floats:
-        """Each row's share η + ψ of the score, ψ by way of G (n × p): Fine & Gray 1999, section 3.2."""
+        """Each row's share η + ψ of the score, ψ by way of G (n × p): Fine & Gray 1999."""
         steps = self.deaths / at.s0
         eta = self.x * (self.happened - at.expected)[:, None] + at.risk[:, None] * self._over(at.mean * steps[:, None])
         eta[self.happened] -= at.mean[np.searchsorted(self.times, self.data.time[self.happened])]

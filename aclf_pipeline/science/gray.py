@@ -127,7 +127,7 @@ class _Stratum:
         )
 
     def variance(self, rho: float) -> Floats:
-        """Covariance of the score (k − 1 × k − 1): Gray 1988, section 3, with the correction for tied events.
+        """Covariance of the score (k − 1 × k − 1): Gray 1988, with the correction for tied events.
 
         A martingale increment of group l, of variance v, has influence a_il − g·c_il + g·C_il on score i, where
         a is its weight in the score at its time, c the running and C the final integral of a against the pooled hazard
@@ -160,8 +160,8 @@ def cuminc_variance(time: ArrayLike, code: ArrayLike, *, cause: int = 1) -> tupl
     """Return event times of the cause, cumulative incidence and its variance as R's cmprsk::cuminc, of one group.
 
     time, code (n) as in `gray_test`. The variance is that of Aalen's delta method with hypergeometric ties, another
-    than the infinitesimal jackknife of `competing_risks`; both are consistent. Source: Gray 1988; Marubini & Valsecchi
-    1995, Analysing Survival Data, section 10.3. Raises StatisticalProblem for missing values or no event of the cause.
+    than the infinitesimal jackknife of `competing_risks`; both are consistent. Source: Gray 1988; Aalen 1978,
+    Ann Stat 6:534. Raises StatisticalProblem for missing values or no event of the cause.
     """
     data = read_outcomes("variance of cumulative incidence", time, code)
     if not data.happened(cause).any():
