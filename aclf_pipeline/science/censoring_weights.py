@@ -47,21 +47,27 @@ class CensoringWeights:
             weight[later] = self.followed(time)
         return weight
 
-    def effect(self, share: Floats, *, followed_share: float = 0.0, time: float = np.inf) -> Floats:
+    def effect(
+        self, share: Floats, *, followed_share: float = 0.0, time: float = np.inf, one_by_one: bool = False
+    ) -> Floats:
         """Influence of each row (n) on an estimate by way of G.
 
         share (n): derivative of the estimate by each row's log 1/G(T−); followed_share: by log 1/G(t), t being `time`.
-        Row k moves log 1/G(u) by n·∫₀ᵘ dM_k/Y, M its censoring martingale and Y the number at risk, events of
-        the same time included (Blanche et al. 2013, Stat Med 32:5381, appendix A; ties as R's riskRegression::Score).
+        Row k moves log 1/G(u) by n·∫₀ᵘ dM_k/Y, M its censoring martingale and Y the number at risk, events of the same
+        time included (Blanche et al. 2013, Stat Med 32:5381, appendix A; ties as R's riskRegression::Score).
+        one_by_one: those of one time leave one after another in the order of the rows, as R's timeROC has it.
         """
-        ends = np.sort(self.data.time)
-        censored = self.data.code == CENSORED
-        moments, counts = np.unique(self.data.time[censored], return_counts=True)
-        risk = len(ends) - np.searchsorted(ends, moments, side="left")
         turn = np.argsort(self.data.time, kind="stable")
-        ahead = np.append(np.cumsum(share[turn][::-1])[::-1], 0.0)[np.searchsorted(ends, moments, side="right")]
-        moved = (ahead + np.where(moments <= time, followed_share, 0.0)) / (risk / len(ends))
-        compensator = np.concatenate([[0.0], np.cumsum(moved * counts / risk)])
-        effect = -compensator[np.searchsorted(moments, self.data.time, side="right")]
-        effect[censored] += moved[np.searchsorted(moments, self.data.time[censored])]
-        return np.asarray(effect)
+        ends, censored = self.data.time[turn], self.data.code[turn] == CENSORED
+        ahead = np.append(np.cumsum(share[turn][::-1])[::-1], 0.0)
+        place = np.arange(len(ends))
+        first = np.searchsorted(ends, ends, side="left")
+        behind = place if one_by_one else np.searchsorted(ends, ends, side="right")
+        risk = len(ends) - (place if one_by_one else first)
+        moved = (ahead[behind] + np.where(ends <= time, followed_share, 0.0)) * len(ends) / risk
+        compensator = np.cumsum(np.where(censored, moved / risk, 0.0))
+        if not one_by_one:
+            compensator = compensator[behind - 1]
+        effect = np.empty(len(ends))
+        effect[turn] = np.where(censored, moved[first], 0.0) - compensator
+        return effect

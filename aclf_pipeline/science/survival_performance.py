@@ -45,6 +45,7 @@ def time_dependent_auc(
     Returns one row per horizon: horizon, auc, se, lower, upper, cases, controls, censored (before the horizon), reason.
     cases: 'T<=t' as Score, 'T<t' as timeROC; controls are those followed beyond the horizon and, of competing events,
     either also those with another event by then ('not a case': Score, AUC_2 of timeROC) or not ('event-free': AUC_1).
+    Errors follow the same package, so that 'T<t' lets those of one time leave in the order of the rows.
     Equal markers count half. Where there are no cases or no controls, or follow-up ends, the estimates are null and
     `reason` says why. Missing values are refused. Source: Blanche et al. 2013, Stat Med 32:5381. Raises
     StatisticalProblem.
@@ -64,7 +65,8 @@ def time_dependent_auc(
         reason = _why_no_auc(weights, horizon, counts)
         estimates: tuple[float | None, ...] = (None,) * 4
         if reason is None:
-            auc, se = _auc(weights, horizon, markers[:, k], case, control)
+            estimate = _timeroc_auc if cases == "T<t" else _score_auc
+            auc, se = estimate(weights, horizon, markers[:, k], case, control)
             estimates = (auc, se, *_interval(auc, se, level))
         rows.append((horizon, *estimates, *counts, reason))
     return _frame(rows, AUC_COLUMNS)
@@ -206,7 +208,9 @@ def _why_no_auc(weights: CensoringWeights, horizon: float, counts: tuple[int, in
     return unknown
 
 
-def _auc(weights: CensoringWeights, horizon: float, marker: Floats, case: Bools, control: Bools) -> tuple[float, float]:
+def _score_auc(
+    weights: CensoringWeights, horizon: float, marker: Floats, case: Bools, control: Bools
+) -> tuple[float, float]:
     """Return the AUC and its standard error by influence functions."""
     weight = weights.at(horizon)
     w, v = np.where(case, weight, 0.0), np.where(control, weight, 0.0)
@@ -215,9 +219,31 @@ def _auc(weights: CensoringWeights, horizon: float, marker: Floats, case: Bools,
     auc = float(w @ below)
     of_case, of_control = w * (below - auc), v * (1 - _share_below(marker, w) - auc)
     later = weights.data.time > horizon
-    share = of_case + np.where(later, 0.0, of_control)
-    by_weights = weights.effect(share, followed_share=float(of_control[later].sum()), time=horizon)
+    share, followed = of_case + np.where(later, 0.0, of_control), float(of_control[later].sum())
+    by_weights = weights.effect(share, followed_share=followed, time=horizon)
     return auc, _error(weights.data.n * (of_case + of_control) + by_weights)
+
+
+def _timeroc_auc(
+    weights: CensoringWeights, horizon: float, marker: Floats, case: Bools, control: Bools
+) -> tuple[float, float]:
+    """Return the AUC and its standard error as timeROC: ties one by one, all who are no case making up 1 − F."""
+    weight, later, n = weights.at(horizon), weights.data.time > horizon, weights.data.n
+    w, v = np.where(case, weight, 0.0) / n, np.where(control, weight, 0.0) / n
+    of_case, of_control = w * _share_below(marker, v), v * (w.sum() - _share_below(marker, w))
+    pairs, risk, others = float(of_case.sum()), float(w.sum()), float(v.sum())
+    auc = pairs / (risk * others)
+    if (control & ~later).any():
+        whole = risk * (1 - risk)
+        of_case = of_case - pairs * (1 - 2 * risk) / whole * w
+    else:
+        whole = risk * others
+        of_case, of_control = of_case - pairs / risk * w, of_control - pairs / others * v
+    # Controls followed beyond the horizon share one weight, which cancels where there are no others.
+    followed = float(of_control[later].sum()) if (control & ~later).any() else 0.0
+    share = of_case + np.where(later, 0.0, of_control)
+    by_weights = weights.effect(share, followed_share=followed, time=horizon, one_by_one=True)
+    return auc, _error((n * (of_case + of_control) + by_weights) / whole)
 
 
 def _share_below(marker: Floats, mass: Floats) -> Floats:
