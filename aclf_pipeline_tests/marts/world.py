@@ -177,8 +177,9 @@ class World:
                "table_name varchar, rule_id varchar, action varchar, _row_id bigint, patient_id varchar",
                [(*violation, owners[violation[3]]) for violation in self.violations])  # fmt: skip
         _table(con, "quality.repairs",
-               "table_name varchar, rule_id varchar, _row_id bigint, column_name varchar, was varchar, became varchar",
-               self.repairs)  # fmt: skip
+               "table_name varchar, rule_id varchar, _row_id bigint, column_name varchar, was varchar, became varchar, "
+               "evidence varchar, confidence varchar",
+               [(*repair, "two signals agree", "strong") for repair in self.repairs])  # fmt: skip
         _table(
             con, "quality.cases", "question varchar, patient_id varchar, in_force varchar, state varchar", self.cases
         )
