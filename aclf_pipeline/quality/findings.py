@@ -114,7 +114,7 @@ def _pair(wh: Warehouse, refresh_id: str) -> None:
         ),
         found as (
             select
-                l.rule_no, l._row_id, l.is_mended, l.is_aside, k.row_key, k.keyed_by, k.row_hash, k.file_sha256,
+                l.rule_no, l._row_id, l.is_mended, l.is_aside, k.row_key, k.keyed_by, k.row_hash, k.file, k.file_sha256,
                 s.patient_id, s.rule_fingerprint,
                 row_number() over (partition by l.rule_no, k.row_key order by l._row_id) as place,
             from history_left as l
@@ -136,7 +136,8 @@ def _pair(wh: Warehouse, refresh_id: str) -> None:
             coalesce(b.is_open, false) as was_open, coalesce(b.is_aside, false) as was_aside,
             coalesce(b.is_backwards, false) as was_backwards, b.state as was_state, b.because as was_because,
             b._row_id as was_row_id, b.file_sha256 as was_sha256, b.first_refresh, b.times_opened,
-            coalesce(f._row_id, b._row_id) as _row_id, coalesce(f.file_sha256, b.file_sha256) as file_sha256,
+            coalesce(f._row_id, b._row_id) as _row_id, if(f._row_id is null, b.file, f.file) as file,
+            if(f._row_id is null, b.file_sha256, f.file_sha256) as file_sha256,
             f.row_hash, coalesce(f.keyed_by, b.keyed_by) as keyed_by,
             coalesce(f.patient_id, b.patient_id) as patient_id,
             coalesce(f.rule_fingerprint, b.rule_fingerprint) as rule_fingerprint,
@@ -149,7 +150,7 @@ def _pair(wh: Warehouse, refresh_id: str) -> None:
             s.rule_no, e.row_key, e.finding_id, e.occurrence, true as is_found, true as was_open,
             s.was_aside, e.is_backwards as was_backwards, e.state as was_state, e.because as was_because,
             e._row_id as was_row_id, e.file_sha256 as was_sha256, e.first_refresh, e.times_opened, e._row_id,
-            e.file_sha256, e.keyed_by, e.patient_id, e.rule_fingerprint, s.is_aside, s.is_mended,
+            e.file, e.file_sha256, e.keyed_by, e.patient_id, e.rule_fingerprint, s.is_aside, s.is_mended,
         from history_stay as s
         join quality.finding_events as e on e.finding_id = s.finding_id and e.is_last
         where s.is_aside <> s.was_aside""",
@@ -253,7 +254,7 @@ def _write(wh: Warehouse, refresh_id: str, seq: int) -> None:
         select
             finding_id, $seq as seq, $refresh as refresh_id, true as is_last,
             if(is_found, $refresh, last_refresh) as seen_refresh, table_name, rule_id, row_key, occurrence, keyed_by,
-            rule_fingerprint, patient_id, _row_id, file_sha256, state, because, is_found as is_open, is_aside,
+            rule_fingerprint, patient_id, _row_id, file, file_sha256, state, because, is_found as is_open, is_aside,
             is_backwards, coalesce(first_refresh, $refresh) as first_refresh,
             coalesce(times_opened, 0) + (is_found and not was_open)::integer as times_opened,
         from numbered""",

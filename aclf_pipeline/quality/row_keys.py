@@ -41,7 +41,8 @@ def key_rows(wh: Warehouse, kinds: Sequence[str]) -> None:
     """Fill `temp.history_rows`: one row per row of `temp.history_left` (table_name, _row_id), with its key."""
     wh.execute(
         """create or replace temp table history_rows (
-        table_name varchar, _row_id bigint, row_key varchar, keyed_by varchar, row_hash ubigint, file_sha256 varchar)"""
+        table_name varchar, _row_id bigint, row_key varchar, keyed_by varchar, row_hash ubigint, file varchar,
+        file_sha256 varchar)"""
     )
     for (kind,) in wh.rows("select distinct table_name from history_left"):
         if kind in kinds:
@@ -55,7 +56,7 @@ def key_rows(wh: Warehouse, kinds: Sequence[str]) -> None:
                     from staging.{kind} as s
                     semi join asked using (_row_id)
                 )
-                select $kind, k._row_id, k.row_key, 'identity', k.row_hash, f.sha256
+                select $kind, k._row_id, k.row_key, 'identity', k.row_hash, f.path, f.sha256
                 from keyed as k
                 left join quality.files as f on f.file_id = row_file(k._row_id)""",
                 {"kind": kind},

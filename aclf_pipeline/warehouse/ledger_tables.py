@@ -69,7 +69,7 @@ DDL = (
         finding_id bigint not null, seq integer not null, refresh_id varchar not null, is_last boolean not null,
         seen_refresh varchar, table_name varchar not null, rule_id varchar not null, row_key varchar not null,
         occurrence integer not null, keyed_by varchar not null, rule_fingerprint varchar not null, patient_id varchar,
-        _row_id bigint not null, file_sha256 varchar, state varchar not null, because varchar not null,
+        _row_id bigint not null, file varchar, file_sha256 varchar, state varchar not null, because varchar not null,
         is_open boolean not null, is_aside boolean not null, is_backwards boolean not null,
         first_refresh varchar not null, times_opened integer not null)""",
     """create table if not exists quality.quarantine_releases (
@@ -95,6 +95,7 @@ DDL = (
     )
     select
         s.table_name, s.rule_id, s.row_key, s.occurrence, s.keyed_by, s.rule_fingerprint, s.patient_id, s._row_id,
+        s.file,
         if(s.is_open and s.refresh_id <> s.judged_refresh, 'persisting', s.state) as state, s.because, s.is_open,
         s.is_aside, s.is_backwards, s.first_refresh, f.started_at as first_seen, s.last_refresh,
         l.started_at as last_seen, s.refresh_id as changed_refresh,

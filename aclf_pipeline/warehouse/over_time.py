@@ -28,9 +28,8 @@ def findings_of(wh: Warehouse, rule: str, state: str, limit: int = 25) -> pl.Dat
     return wh.frame(
         """-- findings of one rule in one state: one row per finding
         select n.table_name as "table", n.patient_id as patient, n.because, n.first_seen::date as first_seen,
-            n.last_seen::date as last_seen, n.times_opened, f.path as file, row_line(n._row_id) as line
+            n.last_seen::date as last_seen, n.times_opened, n.file, row_line(n._row_id) as line
         from quality.findings as n
-        left join quality.files as f on f.file_id = row_file(n._row_id)
         where n.rule_id = $rule and n.state = $state
         order by n.last_seen desc, n._row_id limit $limit""",
         {"rule": rule, "state": state, "limit": limit},
