@@ -339,6 +339,11 @@ def test_an_empty_refresh_is_said_in_sentences() -> None:
     assert set(made) == {OVERVIEW}
 
 
+def test_the_first_refresh_has_no_refresh_to_be_held_against() -> None:
+    made = site(sample.validation(refreshes=sample.refreshes().tail(1)))
+    assert 'id="changes"' not in made[OVERVIEW]
+
+
 ABSENT = {
     "findings": "changes", "cases": "cases", "repairs": "repairs", "waivers": "waivers", "missing": "missing",
     "unmapped": "unmapped", "contracts": "contracts",

@@ -18,7 +18,7 @@ from aclf_pipeline.reports.validation_site.context import ValidationContext
 from aclf_pipeline.reports.validation_site.files import Delivered
 from aclf_pipeline.reports.validation_site.judged import CHANGES, MARKS, Judged
 from aclf_pipeline.reports.validation_site.missing import heat
-from aclf_pipeline.reports.validation_site.trend import sparkline, trend_figure
+from aclf_pipeline.reports.validation_site.trend import LEAST, sparkline, trend_figure
 
 KAHN = ("conformance", "completeness", "plausibility")
 """Categories in the order of Kahn 2016 (10.13063/2327-9214.1244)."""
@@ -46,7 +46,7 @@ def page(context: ValidationContext, rules: Sequence[Judged], files: Sequence[De
         sparks={rule.rule_id: sparkline([row["failing_rows"] for row in rule.history]) for rule in rules},
         trend=trend_figure(context.history, synthetic=context.synthetic),
         refreshes=_refreshes(context),
-        changed=_changed(rules),
+        changed=_changed(context, rules),
         changes=CHANGES,
         cases=_cases(context),
         cases_page=CASES,
@@ -131,10 +131,10 @@ def _cell(rules: Sequence[Judged], name: str, category: str) -> dict[str, Any] |
     }
 
 
-def _changed(rules: Sequence[Judged]) -> dict[str, Any] | None:
-    """Rows that are new, reopened, persisting and resolved since the last refresh; None when nobody told."""
+def _changed(context: ValidationContext, rules: Sequence[Judged]) -> dict[str, Any] | None:
+    """Rows that are new, reopened, persisting and resolved; None when nobody told, or no refresh came before."""
     known = [rule for rule in rules if any(rule.changes.values())]
-    if not known:
+    if not known or context.refreshes.height < LEAST:
         return None
     order = ("backwards", *CHANGES)
     return {
