@@ -35,8 +35,8 @@ def test_by_hand():
     assert (mean.n, mean.events, mean.at_risk) == (4, 2, 1)
 
 
-def test_veterans_lung_cancer_as_published_curves():
-    """All followed beyond 90 days but the censored: with none censored the restricted mean is a plain mean."""
+def test_with_nobody_censored_it_is_a_plain_mean():
+    """The veterans who died of lung cancer (Kalbfleisch & Prentice 1980): the mean of the days, counted to 90 at most."""
     frame = published("veteran").filter(pl.col("status") == 1)
     mean = restricted_mean(frame["time"], frame["status"], 90)
     plain = np.minimum(frame["time"].to_numpy(), 90)
