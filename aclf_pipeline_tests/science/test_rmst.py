@@ -36,7 +36,7 @@ def test_by_hand():
 
 
 def test_with_nobody_censored_it_is_a_plain_mean():
-    """The veterans who died of lung cancer (Kalbfleisch & Prentice 1980): the mean of the days, counted to 90 at most."""
+    """The veterans who died of lung cancer (Kalbfleisch & Prentice 1980): the mean of days, 90 at most."""
     frame = published("veteran").filter(pl.col("status") == 1)
     mean = restricted_mean(frame["time"], frame["status"], 90)
     plain = np.minimum(frame["time"].to_numpy(), 90)
