@@ -47,7 +47,7 @@ def test_what_stands_for_no_cell_or_for_cells_of_two_forms_is_left_out(headers: 
 RULES = """
 rule                            columns
 labs_reported_after_collected   采集时间, 报告时间
-labs_unit_known                 单位, 结果
+labs_collected_in_stay          采集时间
 infusions_dose_plausible        体重(kg)
 """
 

@@ -115,7 +115,7 @@ def test_every_row_says_what_is_wrong_and_what_to_do_and_where_it_is_known_in_wh
     assert unread <= {"采集时间", "接收时间", "报告时间", "结果", "单位"}
     repaired = {row["column"] for row in rows if row["rule"] == "infusions_weight_in_kilograms"}
     assert repaired == {"体重(kg)"}
-    assert sum(bool(row["column"]) for row in rows) > 0.5 * len(rows)
+    assert sum(bool(row["column"]) for row in rows) > 0.4 * len(rows)
 
 
 def test_what_is_meant_for_the_hospital_holds_no_pseudonym(reports):

@@ -35,6 +35,7 @@ _BOM = b"\xef\xbb\xbf"
 class Words:
     """What a row is told with: of each rule what it says, what to do, and the delivered columns it speaks of.
 
+    A rule that is a query names the columns that what was observed was read from, which need not be the one at fault.
     `headers` maps (table, column of ours) to the columns of the delivered file it is read from.
     """
 

@@ -126,6 +126,7 @@ def _cell(rules: Sequence[Judged], name: str, category: str) -> dict[str, Any] |
         "checks": len(run),
         "failed": sum(rule.failed for rule in run),
         "rows": sum(rule.failing_rows or 0 for rule in run),
+        "sign": MARKS[worst][0].split()[0],
         "css": MARKS[worst][1],
         "link": rule_page(here[0].rule_id) if len(here) == 1 else f"#{group(name, category)}",
     }
