@@ -1,6 +1,6 @@
 """Contracts and pages in forms that others read: an ODCS document per study, and versions of the protocol to compare.
 
-What does not belong here: the form of a document (contracts/odcs.py) and what a change means (protocol/diff.py).
+What does not belong here: the form of a document (quality/odcs.py) and what a change means (protocol/diff.py).
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.site import replace_page
 from aclf_pipeline.contracts import KINDS
 from aclf_pipeline.contracts.marts import MARTS
-from aclf_pipeline.contracts.odcs import as_yaml, document, fingerprints_of, read_document, tables_of
 from aclf_pipeline.errors import UserError
 from aclf_pipeline.protocol import Protocol, load_protocol
 from aclf_pipeline.protocol.diff import Snapshot, snapshot_of_text
 from aclf_pipeline.protocol.reader import studies
 from aclf_pipeline.quality.audits import asked_text
+from aclf_pipeline.quality.odcs import as_yaml, document, fingerprints_of, read_document, tables_of
 from aclf_pipeline.settings import Settings
 from aclf_pipeline.warehouse.graph import load_audits
 

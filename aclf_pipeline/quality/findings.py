@@ -216,9 +216,8 @@ def _name(wh: Warehouse, refresh_id: str) -> None:
                 when state = 'persisting' then was_backwards
                 else state = 'reopened' or (state = 'new' and is_known)
             end as is_backwards,
-        from told""",
-        {"refresh": refresh_id, "came_back": CAME_BACK},
-    )
+        from told""", {"refresh": refresh_id, "came_back": CAME_BACK},
+    )  # fmt: skip
 
 
 def _write(wh: Warehouse, refresh_id: str, seq: int) -> None:

@@ -14,8 +14,8 @@ from aclf_pipeline.assets.exchange import export_contracts
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.contracts import KINDS, promises
 from aclf_pipeline.contracts.marts import MARTS
-from aclf_pipeline.contracts.odcs import as_yaml, fingerprints_of, read_document, tables_of
 from aclf_pipeline.quality.conditions import in_polars
+from aclf_pipeline.quality.odcs import as_yaml, fingerprints_of, read_document, tables_of
 from aclf_pipeline.settings import Settings
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline_tests.quality.world import draw
