@@ -149,7 +149,7 @@ class HbvAclfCandidates(Ended, Measured, Keyed):
     has_thyroid_disease: bool = column("Primary thyroid disease")
     stay_hours: float = column("Length of the index episode, hours; whole days where only dates are known", null=True)
     left_without_follow_up: bool = column(
-        "Left the last stay against advice and was never heard of again; censored at discharge, for sensitivity analyses"
+        "Left the last stay against advice, never heard of again; censored at discharge, for sensitivity analyses"
     )
 
     class Config:
