@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from aclf_pipeline.console import plain_errors
+from aclf_pipeline.console import console, plain_errors
 
 app = typer.Typer(
     name="bench", help="Measure the house: its speed, and what it detects.", no_args_is_help=True, add_completion=False
@@ -39,3 +39,31 @@ def detection(
     print_detection(found)
     if json is not None:
         json.write_text(dumps(found.plain(), ensure_ascii=False, indent=1, default=str), "utf-8")
+
+
+@app.command()
+def gate(
+    sizes: Annotated[str, typer.Option(help="Rows, comma-separated, as 200k or 10M")] = "1M",
+    engines: Annotated[str | None, typer.Option(help="Engines, comma-separated; without it, all")] = None,
+    rows_seed: Annotated[int, typer.Option(help="Seed of the rows; the same seed draws the same rows")] = 1,
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each engine; the median counts")] = 1,
+    max_gb: Annotated[float, typer.Option(min=0.5, help="Memory above which an engine is stopped")] = 12.0,
+    max_seconds: Annotated[float, typer.Option(min=1, help="Seconds after which an engine is stopped")] = 1800.0,
+    data: Annotated[Path | None, typer.Option(help="Folder to keep the drawn rows in; else they are removed")] = None,
+    json: Annotated[Path | None, typer.Option(help="File to write everything to")] = None,
+) -> None:
+    """Time the gate against hand-written SQL and the field's tools, on laboratory rows with known kinds of defects."""
+    from aclf_pipeline.bench.gate_run import Limits, as_json, bench_gate, engines_of, sizes_of
+    from aclf_pipeline.bench.gate_table import print_gate
+
+    limits = Limits(max_gb, max_seconds)
+    with plain_errors():
+        asked, named = sizes_of(sizes), engines_of(engines)
+        with console.status("measuring") as status:
+            runs = bench_gate(
+                asked, named, seed=rows_seed, repeat=repeat, limits=limits, data=data, tick=status.update
+            )  # fmt: skip
+    if json is not None:
+        json.write_text(as_json(runs, rows_seed, limits), encoding="utf-8")
+    if not print_gate(runs, limits, repeat):
+        raise typer.Exit(1)
