@@ -116,16 +116,25 @@ def _patients_sql(rows: int, seed: int) -> str:
     from range({_persons(rows)}) as persons(p)"""
 
 
+def _wrong(defect: str) -> str:
+    return f"fault = {DEFECTS.index(defect)}"
+
+
 def _labs_sql(rows: int, seed: int) -> str:
-    def wrong(defect: str) -> str:
-        return f"fault = {DEFECTS.index(defect)}"
+    return f"""-- laboratory results, one in a hundred with a defect: one row per result
+    with {_drawn_sql(rows, seed)},
+
+    {_told_sql(seed)}"""
+
+
+def _drawn_sql(rows: int, seed: int) -> str:
+    """Tubes, then their items, what is wrong with each, and the analyte it is: common table expressions."""
 
     def taken_at(tube: str) -> str:
         pair = f"({MINUTES} * ({tube} // 2) // {rows // ITEMS // 2 + 1})::bigint"
         return f"timestamp '2008-01-01' + to_minutes({pair}) + to_hours(({tube} % 2)::bigint)"
 
-    return f"""-- laboratory results, one in a hundred with a defect: one row per result
-    with tubes as (
+    return f"""tubes as (
         select
             tube,
             xor(tube, 1) as other_tube,
@@ -150,8 +159,8 @@ def _labs_sql(rows: int, seed: int) -> str:
             *,
             if(hash(i, {seed}, 'is') % {ONE_IN} = 0, hash(i, {seed}, 'which') % {len(DEFECTS)}, null) as fault,
             -- a key that stands twice has the LOINC of its neighbour; what stands twice, the patient's other tube
-            if({wrong("key")}, xor(own_item, 1), own_item) as item,
-            hash(if({wrong("twice")}, other_tube, tube), own_item, {seed}) as h,
+            if({_wrong("key")}, xor(own_item, 1), own_item) as item,
+            hash(if({_wrong("twice")}, other_tube, tube), own_item, {seed}) as h,
         from numbered
     ),
 
@@ -160,21 +169,24 @@ def _labs_sql(rows: int, seed: int) -> str:
         from spoilt as n
         join rules.limits as a on a.item = n.item
         join rules.limits as o on o.item = n.own_item
-    ),
+    )"""
 
-    told as (
+
+def _told_sql(seed: int) -> str:
+    """What the laboratory told: the last common table expression, and the columns of the contract."""
+    return f"""told as (
         select
             *,
-            if({wrong("patient")}, 'X' || patient, patient) as patient_id,
+            if({_wrong("patient")}, 'X' || patient, patient) as patient_id,
             case
-                when {wrong("date")} then timestamp '1900-01-01'
-                when {wrong("birth")} then timestamp '1925-06-01' + to_hours(tube % 9000)
-                when {wrong("twice")} then other_taken_at
+                when {_wrong("date")} then timestamp '1900-01-01'
+                when {_wrong("birth")} then timestamp '1925-06-01' + to_hours(tube % 9000)
+                when {_wrong("twice")} then other_taken_at
                 else taken_at
             end as collected_at,
-            case when {wrong("limits")} then 1000 else 1 end
+            case when {_wrong("limits")} then 1000 else 1 end
                 * round(low + (high - low) * (0.05 + 0.4 * ((h % 10000) / 10000)), 2) as number,
-            hash(i, {seed}, 'low') % 200 = 0 or {wrong("no_number")} as is_censored,
+            hash(i, {seed}, 'low') % 200 = 0 or {_wrong("no_number")} as is_censored,
         from drawn
     )
 
@@ -182,23 +194,23 @@ def _labs_sql(rows: int, seed: int) -> str:
         ((({FILE}::bigint * 64) << 32) + i + 2) * 256 as _row_id,
         patient_id,
         patient_id || '-1' as stay_id,
-        if({wrong("request")}, 'T000000000', specimen_id) as request_id,
+        if({_wrong("request")}, 'T000000000', specimen_id) as request_id,
         specimen_id,
-        if({wrong("specimen")}, 'urine', 'serum') as specimen,
+        if({_wrong("specimen")}, 'urine', 'serum') as specimen,
         collected_at,
         collected_at + to_minutes(40) as received_at,
-        collected_at + to_minutes(if({wrong("times")}, -180, 60 + (h % 300)::bigint)) as reported_at,
+        collected_at + to_minutes(if({_wrong("times")}, -180, 60 + (h % 300)::bigint)) as reported_at,
         'final' as report_status,
-        if({wrong("code")}, lower(code) || ' ', code) as source_code,
+        if({_wrong("code")}, lower(code) || ' ', code) as source_code,
         name as source_name,
-        if({wrong("not_mapped")}, null, loinc) as loinc,
-        if({wrong("not_a_number")}, '溶血', if(is_censored, '<', '') || number) as value_text,
+        if({_wrong("not_mapped")}, null, loinc) as loinc,
+        if({_wrong("not_a_number")}, '溶血', if(is_censored, '<', '') || number) as value_text,
         if(is_censored, '<', '=') as operator,
-        if({wrong("not_a_number")} or {wrong("no_number")}, null, number) as value,
-        if({wrong("not_a_number")}, 'specimen_problem', null) as text_result,
+        if({_wrong("not_a_number")} or {_wrong("no_number")}, null, number) as value,
+        if({_wrong("not_a_number")}, 'specimen_problem', null) as text_result,
         unit as unit_text,
-        if({wrong("unit")}, 'mg/dL', unit) as unit,
+        if({_wrong("unit")}, 'mg/dL', unit) as unit,
         low || '-' || high as ref_text,
         instrument,
-        if({wrong("age")}, 999, age)::double as age_years_stated,
+        if({_wrong("age")}, 999, age)::double as age_years_stated,
     from told"""

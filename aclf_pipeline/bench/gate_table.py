@@ -124,7 +124,7 @@ def legend(runs: Sequence[Run], limits: Limits, repeat: int) -> str:
         f" {'once' if repeat == 1 else f'the median of {repeat} runs'}; start and copying of the input not counted."
         " Judged: every failure known by rule and row, which is where peers end. Recorded: violations with what was"
         " seen and the quarantine written (the gate: and what became of the last findings). Accepted: and the rows that"
-        " are left. CPU and ratios are of judging. The gate and the floor read a native DuckDB file and write to it; peers"
-        " read Parquet, only the columns the rules name, and store nothing; by position: the key has to be looked up,"
+        " are left. CPU and ratios are of judging. The gate and the floor read a native DuckDB file and write to it;"
+        " peers read Parquet, only the columns the rules name, and store nothing; by position: the key is looked up,"
         f" which is counted. A process above {limits.gigabytes:g} GB or {limits.seconds:g} s is stopped."
     )

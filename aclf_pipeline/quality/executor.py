@@ -6,8 +6,8 @@ put to a row at once; only a row that fails one leaves the pass, with the column
 
 Why in the database and not as a Polars pass over streamed chunks, which it was: on ten million laboratory rows, with
 the contract and ten rules, the Polars pass took 8.2 s of CPU and left the process at 2.4 GB; this takes 2.6 to 3.1 s
-and leaves it at 0.6 GB (`aclf bench gate`, two processors, the same failures). What a condition means is the same in both
-(`conditions`).
+and leaves it at 0.6 GB (`aclf bench gate`, two processors, the same failures). What a condition means is the same in
+both (`conditions`).
 
 What does not belong here: rules across rows or tables (audits), versions of a row (`versions`), and what follows from
 a failure (`gate`).
