@@ -156,6 +156,8 @@ def _step_lines(step: Step) -> Iterator[str]:
         yield f"    put right   {repair}"
     if step.harmonised:
         yield f"    converted   {_conversion(step.repaired or step.staged, step.harmonised)}"
+        if "unit_evidence" in step.harmonised:
+            yield f"    because     {step.harmonised['unit_evidence']} ({step.harmonised['unit_confidence']})"
         verdict = str(step.harmonised.get("verdict"))
         yield f"    verdict     {verdict}{f', {_VERDICTS[verdict]}' if verdict in _VERDICTS else ''}"
     if step.rule_ids:
@@ -369,6 +371,8 @@ def _harmonised(wh: Warehouse, row_id: int) -> dict[str, Any]:
     if "intermediate.labs" not in wh.tables():
         return {}
     rows = wh.frame(
-        "select analyte, operator, value, unit, factor, verdict from intermediate.labs where _row_id = ?", [row_id]
+        "select analyte, operator, value, unit, factor, verdict, unit_evidence, unit_confidence"
+        " from intermediate.labs where _row_id = ?",
+        [row_id],
     ).to_dicts()
     return {name: value for name, value in rows[0].items() if value is not None} if rows else {}

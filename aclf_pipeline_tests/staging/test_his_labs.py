@@ -195,3 +195,30 @@ def test_both_forms_of_time_are_read_and_a_time_after_the_batch_is_not() -> None
     assert (str(got[0]["collected_at"]), got[0]["unparsed"]) == ("2011-03-05 08:12:00", None)
     assert (str(got[1]["collected_at"]), got[1]["reported_at"]) == ("2014-03-05 08:12:33", None)
     assert got[1]["unparsed"] == "received_at,reported_at"
+
+
+@pytest.mark.parametrize(
+    ("code", "day", "instrument", "era"),
+    [
+        ("CREA", "2014-06-30", "AU5400", "creatinine_jaffe"),
+        ("CREA", "2014-07-01", "AU5400", "creatinine_enzymatic"),
+        ("HBVDNA", "2012-06-30", "ABI7500", "hbv_dna_kit_a"),
+        ("HBVDNA", "2012-07-01", "ABI7500", "hbv_dna_kit_b"),
+        ("HBVDNA", "2015-07-01", "COBAS-TQ", "hbv_dna_kit_c"),
+        ("HBVDNA", "2015-07-01", "ABI7500", "hbv_dna_kit_b"),
+        ("HBVDNA", "2015-06-30", "COBAS-TQ", "hbv_dna_kit_b"),
+        ("CHE", "2015-12-31", "AU5400", "cholinesterase_u_l"),
+        ("CHE", "2016-01-01", "AU5400", "cholinesterase_ku_l"),
+        ("ALB", "2016-01-01", "AU5400", None),
+    ],
+)
+def test_an_item_that_changed_its_assay_says_by_which_it_was_measured(
+    code: str, day: str, instrument: str, era: str | None
+) -> None:
+    [got] = labs({"项目代码": code, "采集时间": f"{day} 23:30:00", "仪器": instrument, "结果": "1"})
+    assert got["assay_era"] == era
+
+
+def test_an_item_without_a_day_of_collection_has_no_assay() -> None:
+    [got] = labs({"项目代码": "CREA", "采集时间": "2014-02-30 08:00:00", "结果": "1"})
+    assert got["assay_era"] is None

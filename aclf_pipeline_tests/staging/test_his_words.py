@@ -265,6 +265,20 @@ def test_drugs_by_the_beginning_of_their_name(
     assert (row["drug"], row["drug_class"], row["unparsed"], row["drug_text"]) == (drug, drug_class, unparsed, text)
 
 
+@pytest.mark.parametrize(
+    ("text", "receipt"),
+    [
+        ("恩替卡韦分散片", None),
+        ("恩替卡韦".encode().decode("gbk"), "mojibake"),
+        ("特利加压素".encode("gbk").decode("latin-1"), "mojibake"),
+        ("多巴胺".encode().decode("gbk", errors="replace"), None),
+    ],
+)
+def test_a_drug_name_read_through_a_wrong_encoding_has_its_receipt(text: str, receipt: str | None) -> None:
+    [row] = stage_cells("orders", "medications", "医嘱名称", [text], 病案号="R1")
+    assert row["receipt"] == receipt
+
+
 def test_an_order_is_standing_or_single_and_has_a_state() -> None:
     hospital = Hospital()
     words = [("长期", "已停止"), ("临时", "已执行"), ("临时", "作废"), ("临时", "新开")]

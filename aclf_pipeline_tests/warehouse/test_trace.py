@@ -63,6 +63,8 @@ def wh(tmp_path):
                     "unit": ["umol/L"],
                     "factor": [17.104],
                     "verdict": ["used"],
+                    "unit_evidence": ["the unit is printed, and the printed range does not belie it"],
+                    "unit_confidence": ["strong"],
                 }
             ),
         )
@@ -139,6 +141,7 @@ def test_a_repaired_cell_is_told_with_its_evidence_and_the_conversion_starts_fro
     lines = list(render(traced))
     assert "    put right   unit: umol/L → mg/dL (strong; range and size agree) by labs_unit_by_range" in lines
     assert "    converted   20 mg/dL × 17.104 = 342.08 umol/L (bilirubin_total)" in lines
+    assert "    because     the unit is printed, and the printed range does not belie it (strong)" in lines
     assert "    flagged by  labs_limits" in lines
     assert any(line.startswith("    read as     20 umol/L") for line in lines)
 
