@@ -12,6 +12,7 @@ import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -91,6 +92,7 @@ def load_graph(sql_dir: Path, source: str, study: str) -> list[Model]:
     return _with_lineage([models[name] for name in order], trees, outside)
 
 
+@lru_cache(maxsize=1024)
 def parents_of(sql: str) -> tuple[str, ...]:
     """The tables a query reads, as `schema.name`, in order of appearance."""
     return tuple(tables_in(parse(sql))[0])
