@@ -242,6 +242,12 @@ def test_a_refused_file_has_a_page_and_comes_first() -> None:
     assert "Deliver the batch again" in page
 
 
+def test_what_concerns_a_whole_batch_is_told_with_its_name() -> None:
+    problems = sample.validation().file_problems.with_columns(path=pl.lit(None, pl.String))
+    text = part(site(sample.validation(file_problems=problems))[OVERVIEW], "batches")
+    assert "20190301_incr – The last line is torn Deliver the batch again" in text
+
+
 def test_a_list_that_was_cut_says_so() -> None:
     many = sample.validation().by_file.with_columns(lines=pl.lit(250_000), rows=pl.lit(250_000))
     made = site(sample.validation(by_file=many))

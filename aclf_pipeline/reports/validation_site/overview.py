@@ -187,8 +187,10 @@ def _cases(context: ValidationContext) -> dict[str, Any] | None:
 
 
 def _problems(problems: pl.DataFrame) -> pl.DataFrame:
-    """What was found at the door, its lines as one types them into an editor."""
-    return problems.with_columns(pl.col("line").cast(pl.String)) if problems.height else problems
+    """What was found at the door; what concerns a whole batch carries its name, a line stands as one types it."""
+    if not problems.height:
+        return problems
+    return problems.with_columns(pl.coalesce("path", "batch").alias("path"), pl.col("line").cast(pl.String))
 
 
 def _marked(expectations: pl.DataFrame) -> list[dict[str, Any]]:
