@@ -101,8 +101,8 @@ def test_a_rule_added_or_removed(now: Snapshot, pages: Path, action: str, added:
 
 
 FIGURES = {
-    "limits: [1, 1500]": ("limits: [2, 1500]", "limits changed", "breaking"),
-    "limits: [1, 1500] ": ("limits: [1, 2000] ", "limits widened", "results"),
+    "limits: [1.7, 1500]": ("limits: [2, 1500]", "limits changed", "breaking"),
+    "limits: [1.7, 1500] ": ("limits: [1.7, 2000] ", "limits widened", "results"),
     "accepts: {mg/dL: 17.1}": ("accepts: {}", "unit no longer accepted", "breaking"),
     "mg/dL: 17.1": ("mg/dL: 17.104", "factor changed", "results"),
     "loinc: [14631-6, 1975-2]": ("loinc: [14631-6]", "code removed", "breaking"),
@@ -209,7 +209,7 @@ def test_a_rule_whose_query_changed_is_told_though_its_page_says_the_same() -> N
 def test_the_gravest_comes_first(now: Snapshot, change: Changer) -> None:
     change(STUDY_PAGE, "title: Prognostic", "title: The prognostic")
     change("definitions.yaml", "cossh_inr: 1.5", "cossh_inr: 1.6")
-    pages = change("analytes.yaml", "limits: [1, 1500]", "limits: [2, 1500]")
+    pages = change("analytes.yaml", "limits: [1.7, 1500]", "limits: [2, 1500]")
     found = compare(now, snapshot_of_folder(pages, STUDY))
     assert [c.effect for c in found] == ["breaking", "results", "harmless"]
     assert worst(found) == "breaking"
