@@ -17,6 +17,7 @@ from typing import Any
 
 import sqlglot
 from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import LiteralScalarString
 from sqlglot import exp
 
 from aclf_pipeline import __version__
@@ -96,15 +97,23 @@ def document(
 
 
 def as_yaml(content: Mapping[str, Any]) -> str:
-    """The document as YAML in UTF-8."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    """The document as YAML in UTF-8, read alike by readers of YAML 1.1 and 1.2: `on` and `no` stand in quotes."""
+    yaml = YAML(typ="rt", pure=True)
+    yaml.version = (1, 1)
     yaml.allow_unicode = True
     yaml.width = 120
     written = StringIO()
-    yaml.dump(dict(content), written)
-    return written.getvalue()
+    yaml.dump(_readable(content), written)
+    return written.getvalue().removeprefix("%YAML 1.1\n---\n")
+
+
+def _readable(value: Any) -> Any:
+    """Queries as blocks of lines, as they were written."""
+    if isinstance(value, Mapping):
+        return {key: _readable(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_readable(part) for part in value]
+    return LiteralScalarString(value) if isinstance(value, str) and "\n" in value else value
 
 
 def read_document(path: Path) -> dict[str, Any]:

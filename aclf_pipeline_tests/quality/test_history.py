@@ -9,12 +9,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from aclf_pipeline.errors import UserError
 from aclf_pipeline.protocol import Protocol, Rule
 from aclf_pipeline.quality.gate import GateReport, run_gate
 from aclf_pipeline.quality.row_keys import remember_rows
 from aclf_pipeline.quality.verdicts import CheckResult
 from aclf_pipeline.warehouse.connection import Warehouse
-from aclf_pipeline.warehouse.ledger import begin_refresh, finish_refresh
+from aclf_pipeline.warehouse.ledger import begin_refresh, finish_refresh, violation_rows
+from aclf_pipeline.warehouse.over_time import check_state, findings_of, findings_told
 from aclf_pipeline_tests.quality.world import files, protocol, rule, stage, stage_nothing, waiver
 
 SHORT = rule("short_stay", "stays", "days_stated <= 100", tolerate=1)
@@ -426,3 +428,34 @@ def test_a_warehouse_made_before_findings_were_followed_gets_its_columns(tmp_pat
         stage_nothing(wh)
         run_gate(wh, protocol(SHORT), {}, "r1")
         assert wh.scalar("select max(seq) from quality.checks") == 1
+
+
+def test_what_went_backwards_is_listed_first_and_what_is_gone_can_be_asked_for(hospital: Warehouse) -> None:
+    refresh(hospital, "r1")
+    stage(hospital, "stays", delivered("2 | 2 | R2 | R2-1 | 40\n2 | 3 | R1 | R1-1 | 300"))
+    refresh(hospital, "r2")
+    assert violation_rows(hospital, "short_stay").select("patient", "state", "file", "line").rows() == [
+        ("R1", "new", "his/batch2/file2.csv", 3),
+        ("R3", "persisting", "his/batch1/file1.csv", 4),
+    ]
+    (gone,) = findings_of(hospital, "short_stay", "resolved").to_dicts()
+    assert (gone["patient"], gone["because"], gone["file"], gone["line"]) == (
+        "R2", "row corrected", "his/batch1/file1.csv", 3,
+    )  # fmt: skip
+    assert (gone["first_seen"], gone["last_seen"]) == (date(2020, 1, 1), date(2020, 1, 1))
+    assert findings_told(hospital) == [
+        "1 findings resolved, 1 new, 0 re-opened",
+        "left quarantine: 1 row corrected (quality.quarantine_releases)",
+        "gone backwards: 1 findings; `aclf violations RULE` lists them first",
+    ]
+
+
+def test_a_state_there_is_none_of_is_told() -> None:
+    with pytest.raises(UserError, match=r"'resolvd', which is none of new, .* Did you mean 'resolved'"):
+        check_state("short_stay", "resolvd")
+    with pytest.raises(UserError, match="asks for a rule"):
+        check_state(None, "new")
+
+
+def test_a_warehouse_nothing_was_judged_in_has_nothing_to_tell(wh: Warehouse) -> None:
+    assert findings_told(wh) == []

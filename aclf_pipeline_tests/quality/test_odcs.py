@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import polars as pl
 import pytest
+import yaml as pyyaml
 
 from aclf_pipeline.assets.exchange import export_contracts
 from aclf_pipeline.assets.house import House
@@ -118,6 +119,13 @@ def test_a_document_is_read_as_it_was_written(tmp_path: Path, content: dict[str,
     path.write_text(as_yaml(content), "utf-8")
     assert read_document(path) == content
     assert list(read_document(path)) == list(content)
+
+
+def test_readers_of_the_older_yaml_read_the_same(content: dict[str, Any]) -> None:
+    """To YAML 1.1 a bare `on` is true and a bare `no` false: vocabularies hold such words."""
+    words = {word for t in tables_of(content).values() for column in t.values() for word in column["within"] or ()}
+    assert words & {"on", "yes", "no"}
+    assert pyyaml.safe_load(as_yaml(content)) == content
 
 
 STAYS = """
