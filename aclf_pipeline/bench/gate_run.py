@@ -173,7 +173,8 @@ def _data(root: Path, rows: int, seed: int, tick: Callable[[str], None]) -> Path
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if child.returncode:
-            raise UserError(f"bench: {rows:,} rows could not be drawn: {_last_line(child.stderr)}")
+            told = _last_line(child.stderr) or f"the process ended with code {child.returncode}"
+            raise UserError(f"bench: {rows:,} rows could not be drawn: {told}")
         done.write_text(drawn_as, "ascii")
     return folder
 
