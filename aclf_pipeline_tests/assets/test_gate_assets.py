@@ -47,7 +47,7 @@ def test_an_open_case_and_a_repair_above_tolerance_warn_and_block_nothing(tmp_pa
     case, repair = shown[TWO_DAYS.id], shown[UNIT.id]
     assert {(r.passed, r.severity) for r in (case, repair)} == {(False, dg.AssetCheckSeverity.WARN)}
     assert case.description == "2 cases open (4 of 5 rows are evidence); since the last refresh: 4 new"
-    assert repair.description == "1 of 3 rows repaired (33.333%; tolerated 10.000%)"
+    assert repair.description == "1 of 3 rows repaired (33.333%; tolerated 10.000%); since the last refresh: 1 new"
     assert "the default 'wait' holds" in str(case.metadata["1_summary"])
 
 
