@@ -266,7 +266,9 @@ def judged(tmp_path) -> Settings:
     with Warehouse.open(settings.warehouse) as wh:
         for rule, failing in (("labs_within_hard_limits", 2), ("labs_key_unique", 0)):
             wh.execute(
-                "insert into quality.checks values ('r', ?, 'labs', 'c', 'quarantine', 10, ?, 0, 0, true, false, 0)",
+                "insert into quality.checks (refresh_id, rule_id, table_name, category, action, rows, failing_rows,"
+                " share, tolerate, passed, blocking, seq, basis, new, reopened, resolved)"
+                " values ('r', ?, 'labs', 'c', 'quarantine', 10, ?, 0, 0, true, false, 1, 'b', 2, 0, 7)",
                 [rule, failing],
             )
         for line, observed in ((5, "[bold]138[/bold] :100:"), (6, "9[/x]")):
@@ -311,6 +313,15 @@ class TestViolations:
         mistake(
             result, "no refresh has judged a rule 'labs_within_hard_limit'. Did you mean 'labs_within_hard_limits'?"
         )
+
+    def test_findings_are_asked_for_by_what_became_of_them(self, aclf, judged):
+        result = aclf("violations", "labs_key_unique", "--state", "resolved", HOME=judged.root)
+        assert (result.exit_code, result.stdout) == (0, "No finding of rule 'labs_key_unique' is resolved.\n")
+        mistake(
+            aclf("violations", "labs_key_unique", "--state", "resolvd", HOME=judged.root),
+            "--state is 'resolvd'", "Did you mean 'resolved'?",
+        )  # fmt: skip
+        mistake(aclf("violations", "--state", "new", HOME=judged.root), "--state asks for a rule")
 
     @on_clean
     def test_of_a_clean_home_there_are_none_that_set_rows_aside(self, of_clean):
@@ -443,4 +454,5 @@ def test_the_readme_names_only_commands_that_are_there():
     text = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
     named = set(re.findall(r"^aclf (\w+)", text, re.MULTILINE))
     assert {"doctor", "refresh", "trace", "violations"} <= named
-    assert named <= {command.name or command.callback.__name__ for command in app.registered_commands}
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert named <= commands | {group.typer_instance.info.name for group in app.registered_groups}

@@ -135,7 +135,7 @@ def _proposals(wh: Warehouse, rule: Rule, audits: Mapping[str, str], seen: Seen)
             f" '{column}'"
         )
     ids = {"table_name": pl.lit(rule.table), "rule_id": pl.lit(rule.id)}
-    return found.with_columns(**ids).select(PROPOSALS.names()).cast(dict(PROPOSALS))
+    return found.with_columns(**ids).select(PROPOSALS.names()).cast(PROPOSALS)
 
 
 def _check_words(wh: Warehouse, where: str) -> None:
