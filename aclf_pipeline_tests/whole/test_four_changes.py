@@ -127,7 +127,7 @@ absent:
         "utf-8",
     )
     constants = {
-        "patients": {"patient_id": "person", "sex": "'unknown'"},
+        "patients": {"patient_id": "person", "person_id": "person", "sex": "'unknown'"},
         "stays": {
             "patient_id": "person", "stay_id": "person", "disposition": "'unknown'", "admitted_at": "taken",
             "discharged_at": "taken",
@@ -162,9 +162,9 @@ absent:
             if model.schema == "staging":
                 build(wh, model, house.contract(model.table))
         report = run_gate(wh, house.protocol, house.audits, "first")
+        assert not report.blocked, [check.sample for check in report.checks if check.blocking and not check.passed]
         found = wh.rows("select loinc, value, unit from core.labs")
     assert copy.touched() == {f"sql/staging/toy/{path.name}" for path in folder.iterdir()}
-    assert not report.blocked
     assert found == [("2951-2", 137.0, "mmol/L")]
 
 
