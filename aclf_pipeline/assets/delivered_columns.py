@@ -17,7 +17,7 @@ from aclf_pipeline.assets.house import House
 from aclf_pipeline.contracts import KINDS, promises
 from aclf_pipeline.protocol import Rule
 from aclf_pipeline.warehouse.ledger_tables import LEDGER_TABLES
-from aclf_pipeline.warehouse.lineage import output_columns, parse
+from aclf_pipeline.warehouse.lineage import output_columns
 from aclf_pipeline.warehouse.rules_tables import RULES_COLUMNS
 
 Headers = dict[tuple[str, str], str]
@@ -78,5 +78,5 @@ def _columns(rule: Rule, house: House, known: Mapping[str, Sequence[str]]) -> li
         return [name for name in known[table] if re.search(rf"\b{re.escape(name)}\b", rule.holds)]
     if rule.id not in house.audits:
         return []
-    _, lineage = output_columns(parse(house.audits[rule.id]), known)
+    _, lineage = output_columns(house.audits[rule.id], known)
     return [name for parent, name in lineage.get("observed", ()) if parent == table]

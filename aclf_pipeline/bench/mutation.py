@@ -107,14 +107,14 @@ def _figures(audit: str, protocol: Protocol) -> Iterator[tuple[str, str, str]]:
 
 
 def _judge(wh: Warehouse, judged: Judged, mutant: Mutant) -> None:
-    """The gate, over the table of the rule, with the mutant in the rule's place."""
-    protocol = judged.house.protocol
-    rules = {name: rule for name, rule in protocol.rules.items() if name != mutant.rule.id}
+    """The gate, over the tables that are judged with the rule, with the mutant in its place."""
+    pages, name = judged.house.protocol, mutant.rule.id
+    kinds, protocol = pages.judged_with(name), pages.without(name)
     if mutant.changed is not None:
-        rules = {**protocol.rules, mutant.rule.id: mutant.changed}
+        protocol = pages.model_copy(update={"rules": {**pages.rules, name: mutant.changed}})
     with _with_figure(wh, mutant):
         run_gate(
-            wh, protocol.model_copy(update={"rules": rules}), judged.house.audits, REFRESH, [mutant.rule.table],
+            wh, protocol, judged.house.audits, REFRESH, kinds,
             source=judged.house.source.id, review_on=judged.house.as_of,
         )  # fmt: skip
 

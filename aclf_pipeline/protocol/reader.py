@@ -56,6 +56,16 @@ class Protocol(BaseModel):
     digest: str
     canonical: str = Field(default="", repr=False)
 
+    def without(self, rule_id: str) -> Protocol:
+        """The same pages without one rule; the digest stays that of the pages as they are."""
+        return self.model_copy(update={"rules": {name: rule for name, rule in self.rules.items() if name != rule_id}})
+
+    def judged_with(self, rule_id: str) -> tuple[str, ...]:
+        """The table of a rule, and those of the rules that put the same question: they are judged together."""
+        rule = self.rules[rule_id]
+        asking = (other.table for other in self.rules.values() if rule.question and other.question == rule.question)
+        return tuple(dict.fromkeys([rule.table, *asking]))
+
     def rules_for(self, table: str, source: str | None = None) -> list[Rule]:
         """The rules of one table, in the order of the page, for a source (default: the study's)."""
         asked = source or self.study.source

@@ -104,27 +104,23 @@ def judge_expectations(
     Raises QualityError naming every expectation whose table or column is not there.
     """
     _must_exist(frames, expectations)
-    results: dict[str, ExpectationResult] = {}
+    measured = {e.id: _measured(frames[e.table], e) for e in expectations if e.column is not None}
     before = {e.id: _known_before(e, released or {}) for e in expectations if e.measure == "drift"}
-    for expectation in expectations:
-        if expectation.measure == "drift":
-            now = _measured(frames[expectation.table], expectation)
-            if before[expectation.id] is None or not now.drop_nulls().len():
-                results[expectation.id] = _no_drift(expectation, is_first=before[expectation.id] is None)
+    results = {
+        e.id: _no_drift(e, is_first=before[e.id] is None)
+        for e in expectations
+        if e.measure == "drift" and (before[e.id] is None or not measured[e.id].drop_nulls().len())
+    }
     gx, classes = _great_expectations()
     context = gx.get_context(mode="ephemeral") if docs is None else docs.context(gx)
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     for table in dict.fromkeys(expectation.table for expectation in expectations):
         asked = [e for e in expectations if e.table == table and e.id not in results]
-        columns = {
-            e.id: _comparable(_measured(frames[table], e), before.get(e.id)).rename(e.id)
-            for e in asked
-            if e.column is not None
-        }
+        columns = [_comparable(measured[e.id], before.get(e.id)).rename(e.id) for e in asked if e.id in measured]
         # a table without measured columns still has its rows
         rows = pl.Series("_row", range(frames[table].height), pl.Int64)
         suite = [_as_gx(e, classes, before.get(e.id)) for e in asked]
-        found = _validate(gx, context, table, pl.DataFrame([rows, *columns.values()]), suite, docs)
+        found = _validate(gx, context, table, pl.DataFrame([rows, *columns]), suite, docs)
         by_id = {e.id: e for e in asked}
         for result in found.results:
             expectation = by_id[result.expectation_config.meta["id"]]

@@ -113,16 +113,14 @@ def primary_model(protocol: Protocol) -> Analysis:
 
 def variants(protocol: Protocol, rule_id: str) -> list[Variant]:
     """The rule switched off; a rule that asks a person, with each other choice as what holds meanwhile."""
-    rule = protocol.rules[rule_id]
+    rule, kinds = protocol.rules[rule_id], protocol.judged_with(rule_id)
     if rule.question is None:
-        rules = {name: other for name, other in protocol.rules.items() if name != rule_id}
-        return [Variant(rule_id, "switched off", protocol.model_copy(update={"rules": rules}), (rule.table,))]
+        return [Variant(rule_id, "switched off", protocol.without(rule_id), kinds)]
     question = protocol.questions[rule.question]
-    kinds = dict.fromkeys(other.table for other in protocol.rules.values() if other.question == rule.question)
     return [
         Variant(rule_id, choice, protocol.model_copy(
             update={"questions": {**protocol.questions, question.id: question.model_copy(update={"default": choice})}}
-        ), tuple(kinds))
+        ), kinds)
         for choice in question.choices if choice != question.default
     ]  # fmt: skip
 

@@ -12,7 +12,6 @@ import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from aclf_pipeline.errors import UserError
 from aclf_pipeline.protocol.errors import did_you_mean
 from aclf_pipeline.warehouse.connection import Warehouse, WarehouseError, quoted
 from aclf_pipeline.warehouse.ledger_tables import LEDGER_TABLES
-from aclf_pipeline.warehouse.lineage import Lineage, Node, output_columns, parse, tables_in
+from aclf_pipeline.warehouse.lineage import Lineage, output_columns, parse, tables_in
 from aclf_pipeline.warehouse.rules_tables import RULES_COLUMNS
 from aclf_pipeline.warehouse.sources import Source, load_source
 
@@ -74,12 +73,10 @@ def load_graph(sql_dir: Path, source: str, study: str) -> list[Model]:
     problems: list[str] = []
     read: list[Model] = []
     models: dict[str, Model] = {}
-    trees: dict[str, Node] = {}
     for schema, name, path in _files(sql_dir, source, study, problems):
-        found = _read(schema, name, path, sql_dir, problems)
-        if found is None:
+        model = _read(schema, name, path, sql_dir, problems)
+        if model is None:
             continue
-        model, trees[found[0].table] = found
         if model.table in models:
             problems.append(f"{_shown(path, sql_dir)}: makes {model.table}, which {models[model.table].path} makes too")
         read.append(model)
@@ -89,10 +86,9 @@ def load_graph(sql_dir: Path, source: str, study: str) -> list[Model]:
     order = _ordered(models, problems)
     if problems:
         raise GraphError(problems)
-    return _with_lineage([models[name] for name in order], trees, outside)
+    return _with_lineage([models[name] for name in order], outside)
 
 
-@lru_cache(maxsize=1024)
 def parents_of(sql: str) -> tuple[str, ...]:
     """The tables a query reads, as `schema.name`, in order of appearance."""
     return tuple(tables_in(parse(sql))[0])
@@ -229,8 +225,8 @@ def _files(sql_dir: Path, source: str, study: str, problems: list[str]) -> Itera
                 yield schema, name, path
 
 
-def _read(schema: str, name: str, path: Path, sql_dir: Path, problems: list[str]) -> tuple[Model, Node] | None:
-    """A model, without lineage, and the tree of its query."""
+def _read(schema: str, name: str, path: Path, sql_dir: Path, problems: list[str]) -> Model | None:
+    """A model, without lineage."""
     text, where = path.read_text("utf-8"), _shown(path, sql_dir)
     header = _HEADER.match(text)
     said = _comment(header[1]) if header else ""
@@ -249,7 +245,7 @@ def _read(schema: str, name: str, path: Path, sql_dir: Path, problems: list[str]
     if grain is None:
         return None
     says = " ".join((said[: grain.start()] + said[grain.end() :].lstrip(". ")).split())
-    return Model(schema, name, path, text, says or grain[0].strip(), grain[0].strip(), tuple(parents)), tree
+    return Model(schema, name, path, text, says or grain[0].strip(), grain[0].strip(), tuple(parents))
 
 
 def _comment(block: str) -> str:
@@ -320,13 +316,11 @@ def _ordered(models: Mapping[str, Model], problems: list[str]) -> list[str]:
         return []
 
 
-def _with_lineage(
-    models: list[Model], trees: Mapping[str, Node], outside: Mapping[str, tuple[str, ...]]
-) -> list[Model]:
+def _with_lineage(models: list[Model], outside: Mapping[str, tuple[str, ...]]) -> list[Model]:
     known = dict(outside)
     finished = []
     for model in models:
-        columns, lineage = output_columns(trees[model.table], {p: known.get(p, ()) for p in model.parents})
+        columns, lineage = output_columns(model.sql, {p: known.get(p, ()) for p in model.parents})
         known[model.table] = columns
         finished.append(replace(model, columns=columns, columns_lineage=lineage))
     return finished

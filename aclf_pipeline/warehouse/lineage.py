@@ -9,6 +9,7 @@ What does not belong here: which files make which tables (`graph`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import sqlglot
@@ -24,8 +25,12 @@ Lineage = dict[str, tuple[tuple[str, str], ...]]
 Columns = Mapping[str, Sequence[str]]
 
 
+@lru_cache(maxsize=1024)
 def parse(sql: str) -> Node:
-    """The one statement of a text. Raises ValueError with sqlglot's words when it is none, or several."""
+    """The one statement of a text, read once: a tree to look at, or to copy.
+
+    Raises ValueError with sqlglot's words when it is none, or several.
+    """
     try:
         statements = [statement for statement in sqlglot.parse(sql, dialect="duckdb") if statement is not None]
     except SqlglotError as error:
@@ -50,13 +55,20 @@ def tables_in(tree: Node) -> tuple[list[str], list[str]]:
     return list(named), list(bare)
 
 
-def output_columns(tree: Node, known: Columns) -> tuple[tuple[str, ...], Lineage]:
+def output_columns(sql: str, known: Columns) -> tuple[tuple[str, ...], Lineage]:
     """Output columns of a query in order, and the lineage of each; `known` are the columns of its parents.
 
-    When the query cannot be resolved against `known`, the columns that are named in it come without lineage.
+    When the query cannot be resolved against `known`, the columns that are named in it come without lineage. Raises
+    ValueError as `parse` does.
     """
+    return _output_columns(sql, tuple((table, tuple(columns)) for table, columns in known.items()))
+
+
+@lru_cache(maxsize=1024)
+def _output_columns(sql: str, known: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[tuple[str, ...], Lineage]:
+    tree = parse(sql)
     schema: dict[str, Any] = {}
-    for table, columns in known.items():
+    for table, columns in known:
         db, name = table.split(".", 1)
         schema.setdefault(db, {})[name] = dict.fromkeys(columns, "varchar")
     try:

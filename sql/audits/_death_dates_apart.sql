@@ -1,7 +1,14 @@
--- Statements of a death beside the one that holds, with the days between them: 0 where their intervals touch. A
--- household register is late by nature and a day that cannot be is another finding: neither is compared.
+-- Statements of a death beside the one that holds, with the days between them: 0 where their intervals touch; and
+-- whether that is more than dates of one death may be apart. A household register is late by nature and a day that
+-- cannot be is another finding: neither is compared.
 -- one row per statement of death and record number
-with statements as (
+with tolerances as (
+    select max(value) filter (where item = 'death_agreement_days') as agreement
+    from rules.definitions
+    where definition = 'tolerances'
+),
+
+statements as (
     select * from audit.death_statements
     where impossible is null and source <> 'household_register'
 ),
@@ -25,6 +32,7 @@ select
         date_diff('day', deaths.died_to, statements.died_from),
         0
     ) as days_apart,
+    days_apart > tolerances.agreement as is_another_day,
     concat(
         'death on ',
         statements.died_to,
@@ -37,3 +45,4 @@ select
     ) as observed
 from statements
 inner join deaths on statements.patient_id = deaths.patient_id
+cross join tolerances

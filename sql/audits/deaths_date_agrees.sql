@@ -1,14 +1,7 @@
 -- Notices with another day of death than the source that holds, further apart than dates of one death may be.
 -- one row per violating notice
-with tolerances as (
-    select max(value) filter (where item = 'death_agreement_days') as agreement
-    from rules.definitions
-    where definition = 'tolerances'
-)
-
 select distinct
-    apart.statement_row_id as _row_id,
-    apart.observed
-from audit.death_dates_apart as apart
-cross join tolerances
-where apart.table_name = 'deaths' and apart.days_apart > tolerances.agreement
+    statement_row_id as _row_id,
+    observed
+from audit.death_dates_apart
+where table_name = 'deaths' and is_another_day

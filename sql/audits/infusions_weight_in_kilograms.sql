@@ -1,23 +1,11 @@
 -- Weights in the ledger in jin, half-kilograms: twice what the patient's other weights of the time say, most of them.
 -- one row per such weight
-with sizes as (
-    select * from audit.body_sizes
-    where is_jin and table_name = 'infusions'
-)
-
 select
     _row_id,
-    concat('weight ', weight, ', elsewhere ', half) as observed,
-    'weight_kg' as column_name,
-    cast(weight_believed as varchar) as became,
-    concat(
-        halves,
-        if(halves = 1, ' other weight of the time is', ' other weights of the time are'),
-        ' half of it within the tolerance',
-        if(is_half_elsewhere, ', also in the other source', ''),
-        '; ',
-        equals,
-        ' agree with it as written.'
-    ) as evidence,
-    if(is_half_elsewhere, 'strong', 'moderate') as confidence
-from sizes
+    observed,
+    column_name,
+    became,
+    evidence,
+    confidence
+from audit.weights_in_jin
+where table_name = 'infusions'
