@@ -16,11 +16,15 @@ import polars as pl
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.contracts import KINDS, promises
 from aclf_pipeline.protocol import Rule
+from aclf_pipeline.warehouse.graph import shared_views
 from aclf_pipeline.warehouse.ledger_tables import LEDGER_TABLES
 from aclf_pipeline.warehouse.lineage import output_columns
 from aclf_pipeline.warehouse.rules_tables import RULES_COLUMNS
 
-Headers = dict[tuple[str, str], str]
+Cell = tuple[str, str]
+"""A table and a column of it."""
+
+Headers = dict[Cell, str]
 
 _PLACES = ("_row_id", "unparsed")
 """Columns of ours that stand for no cell."""
@@ -78,5 +82,21 @@ def _columns(rule: Rule, house: House, known: Mapping[str, Sequence[str]]) -> li
         return [name for name in known[table] if re.search(rf"\b{re.escape(name)}\b", rule.holds)]
     if rule.id not in house.audits:
         return []
-    _, lineage = output_columns(house.audits[rule.id], known)
-    return [name for parent, name in lineage.get("observed", ()) if parent == table]
+    return [name for parent, name in _observed_from(house.audits, rule.id, known) if parent == table]
+
+
+def _observed_from(audits: Mapping[str, str], rule_id: str, known: Mapping[str, Sequence[str]]) -> list[Cell]:
+    """The table columns an audit's `observed` is made of, followed through the shared views it reads."""
+    tables = dict(known)
+    behind: dict[Cell, list[Cell]] = {}
+    for view, text in shared_views(audits, audits[rule_id]).items():
+        name = f"audit.{view.removeprefix('_')}"
+        tables[name], lineage = output_columns(text, tables)
+        for column, parents in lineage.items():
+            behind[name, column] = _followed(parents, behind)
+    _, lineage = output_columns(audits[rule_id], tables)
+    return _followed(lineage.get("observed", ()), behind)
+
+
+def _followed(parents: Sequence[Cell], behind: Mapping[Cell, Sequence[Cell]]) -> list[Cell]:
+    return list(dict.fromkeys(cell for parent in parents for cell in behind.get(parent, [parent])))
