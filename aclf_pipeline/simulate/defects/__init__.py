@@ -75,12 +75,12 @@ def plant_rows(
     treatment_rows.ledger_dates(ledger, plan)
     for plant in (
         outcome.death_date_year_typo,
-        outcome.alive_after_death,
         outcome.death_in_note_only,
         outcome.lost_coded_alive,
         outcome.call_numbers,
     ):
         plant(calls, call_cells, plan)
+    outcome.alive_after_death(calls, call_cells, tables, plan)
     outcome.death_dates_conflict(calls, call_cells, tables, plan)
     for plant_table in (
         people.stay_impossible, people.birth_date_impossible, people.sfzh_birth_sex_conflict, people.sfzh_invalid,

@@ -83,11 +83,13 @@ def death_date_year_typo(calls: list[Call], cells: Cells, plan: Plan) -> None:
             edit_call(call, cells, "死亡日期", wrong, plan, event)
 
 
-def alive_after_death(calls: list[Call], cells: Cells, plan: Plan) -> None:
-    """Alive, and somebody answered, after a recorded death."""
+def alive_after_death(calls: list[Call], cells: Cells, tables: Mapping[str, KindTable], plan: Plan) -> None:
+    """Alive, and somebody answered, after a death that the register records."""
     rng = plan.rng("alive_after_death")
     by_uid = {call.uid: call for call in calls}
-    for uid in plan.choose(KIND, [c.uid for c in _told(calls, plan)], plan.persons(5), rng):
+    register = {tables[DEATHS].person(uid) for uid in tables[DEATHS].uids}
+    recorded = [call.uid for call in _told(calls, plan) if call.person.idx in register]
+    for uid in plan.choose(KIND, recorded, plan.persons(5), rng):
         call = by_uid[uid]
         event = plan.event("alive_after_death", "adjudicate", level="patient")
         for column, value in (
