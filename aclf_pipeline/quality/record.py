@@ -191,6 +191,8 @@ def _history(record: Record) -> pl.DataFrame:
             {"refresh_id": record.refresh_id, "table_name": check.table}
             | {column: getattr(check, column) for column in columns}
             | {state: check.course.get(state, 0) for state in STATES}
+            | {"notes": list(check.notes)}
             for check in record.checks
-        ]
+        ],
+        schema_overrides={"notes": pl.List(pl.String)},
     )

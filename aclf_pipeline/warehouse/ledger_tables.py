@@ -9,9 +9,9 @@ import re
 
 _OVER_TIME = (
     "seq integer", "basis varchar", "new bigint", "persisting bigint", "resolved bigint", "reopened bigint",
-    "rule_changed bigint", "backwards bigint",
+    "rule_changed bigint", "backwards bigint", "notes varchar[]",
 )  # fmt: skip
-"""Columns of `quality.checks` that a warehouse made before findings were followed over time lacks."""
+"""Columns of `quality.checks` that a warehouse made by an earlier version lacks."""
 
 DDL = (
     """create table if not exists quality.batches (
@@ -63,7 +63,7 @@ DDL = (
         action varchar not null, rows bigint not null, failing_rows bigint not null, share double not null,
         tolerate double not null, passed boolean not null, blocking boolean not null, seconds double,
         seq integer, basis varchar, new bigint, persisting bigint, resolved bigint, reopened bigint,
-        rule_changed bigint, backwards bigint)""",
+        rule_changed bigint, backwards bigint, notes varchar[])""",
     *(f"alter table quality.checks add column if not exists {column}" for column in _OVER_TIME),
     """create table if not exists quality.finding_events (
         finding_id bigint not null, seq integer not null, refresh_id varchar not null, is_last boolean not null,

@@ -98,8 +98,8 @@ def test_what_a_condition_does_not_name_is_in_no_violation_and_no_sample(wh: War
     world(wh)
     report = run_gate(wh, protocol(IN_ORDER, NOT_LONG), {}, "r1")
     assert "CANARY" not in str(report)
-    assert "CANARY" not in wh.frame("select * from quality.violations").write_csv()
-    assert "CANARY" not in wh.frame("select * from quality.checks").write_csv()
+    assert "CANARY" not in wh.frame("select * from quality.violations").write_json()
+    assert "CANARY" not in wh.frame("select * from quality.checks").write_json()
 
 
 @pytest.mark.parametrize(
@@ -315,6 +315,7 @@ def test_a_waiver_for_fewer_rows_than_fail_accepts_none(wh: Warehouse) -> None:
     check = result(report, "never")
     assert (check.waived_rows, check.passed) == (0, False)
     assert check.notes == ("The waiver of data engineer is for 1 rows; 2 fail, so all count",)
+    assert wh.rows("select notes from quality.checks where rule_id = 'never'") == [([*check.notes],)]
 
 
 def test_a_waived_row_of_a_quarantine_rule_is_still_set_aside(wh: Warehouse) -> None:

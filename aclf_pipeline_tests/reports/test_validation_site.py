@@ -373,7 +373,7 @@ def test_a_check_without_a_rule_has_a_page_too() -> None:
 
 
 def test_waived_rows_and_notes_are_shown() -> None:
-    checks = sample.checks().with_columns(waived_rows=pl.lit(11), notes=pl.lit("Waiver ends 2020-01-01"))
+    checks = sample.checks().with_columns(waived_rows=pl.lit(11), notes=pl.lit(["Waiver ends 2020-01-01"]))
     text = rule_text("labs_unit_mapped", checks=checks)
     assert "11 accepted by a waiver" in text
     assert "Waiver ends 2020-01-01" in text

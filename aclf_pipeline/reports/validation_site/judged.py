@@ -54,7 +54,7 @@ class Judged:
     share: float | None
     tolerate: float | None
     waived_rows: int | None
-    notes: Any
+    notes: list[str] | None
     patients: int | None
     columns: str | None
     sample: list[dict[str, Any]] = field(default_factory=list)
