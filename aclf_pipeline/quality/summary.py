@@ -126,21 +126,6 @@ def _verdict(check: CheckResult) -> str:
     return "decided" if check.passed else "to be decided"
 
 
-def table_overview(checks: Sequence[CheckResult]) -> list[dict[str, str]]:
-    """One flat text record per check: rule, failing rows, share, tolerated, verdict; failed ones first."""
-    ordered = sorted(checks, key=lambda check: (check.passed, -check.share, check.rule_id))
-    return [
-        {
-            "rule": check.rule_id,
-            "failing": f"{check.failing_rows:,} of {check.rows:,}",
-            "share": f"{check.share:.3%}",
-            "tolerated": f"{check.tolerate:.3%}",
-            "verdict": "kept" if check.passed else check.severity,
-        }
-        for check in ordered
-    ]
-
-
 def expectation_metadata(result: ExpectationResult) -> dict[str, Any]:
     """An expectation as numbered plain values; an unmeasured one says so in words."""
     observed = plain(result.observed)

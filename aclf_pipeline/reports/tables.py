@@ -126,11 +126,6 @@ def share_interval(value: Any, lower: Any, upper: Any) -> str:
     return f"{percent(value)} ({percent(lower).removesuffix(PERCENT)}–{percent(upper)})"
 
 
-def median_iqr(median: Any, low: Any, high: Any) -> str:
-    """'50 [41–58]': median and quartiles, three significant digits."""
-    return f"{number(median)} [{number(low)}–{number(high)}]" if known(median) else MISSING
-
-
 def plain(value: Any) -> str:
     """Any cell of a frame as text: numbers short, dates ISO, lists joined, null as a dash."""
     if isinstance(value, bool):

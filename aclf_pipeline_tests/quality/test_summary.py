@@ -22,7 +22,6 @@ from aclf_pipeline.quality.summary import (
     plain,
     records,
     summary_markdown,
-    table_overview,
 )
 from aclf_pipeline.quality.verdicts import CheckResult, asked_by_contract, asked_by_rule, verdict
 from aclf_pipeline_tests.quality.world import rule
@@ -110,15 +109,6 @@ def test_contracts_of_all_kinds_summarise_without_their_whole_text() -> None:
         check = verdict(asked_by_contract(contract), 0, 0)
         assert check.passed
         assert len(summary_markdown(check)) < 900
-
-
-def test_an_overview_has_failed_checks_first() -> None:
-    kept = checked()
-    broken = verdict(asked_by_rule(rule("broken", "stays", "a >= b", "flag")), FAILING, 8)
-    assert [(row["rule"], row["verdict"]) for row in table_overview([kept, broken])] == [
-        ("broken", "WARN"),
-        ("in_order", "kept"),
-    ]
 
 
 def test_records_have_the_same_text_columns() -> None:
