@@ -1,7 +1,7 @@
 """Scores of liver failure beside MELD: Child-Pugh, CLIF-C AD, COSSH-ACLF II and AARC, on numpy arrays.
 
 Each function takes scalars or arrays that broadcast, returns float64, and knows one unit per argument. NaN is missing:
-a score with a missing input is missing; `aarc_bounds` says how low and how high it could be instead.
+a score with a missing input is missing; the functions ending in `_bounds` say how low and high it could be instead.
 
 Not here: MELD and its successors (`scores`), ratios (`markers`), organ failures (`organ_failure`), unit conversion
 (`score_table`).
@@ -29,7 +29,9 @@ def _grade(values: ArrayLike, highest: int) -> Floats:
 
 def _band(values: Floats, low: float, high: float) -> Floats:
     """1 below `low`, 2 from `low` to `high` inclusive, 3 above; missing stays missing."""
-    points = 1.0 + (values >= low) + (values > high)
+    # Rounded so that 51.3 µmol/L is 3 mg/dL in spite of binary noise.
+    rounded = np.round(values, 6)
+    points = 1.0 + (rounded >= low) + (rounded > high)
     return np.where(np.isnan(values), np.nan, points)
 
 
@@ -49,16 +51,14 @@ def child_pugh(
     upper INR cut is printed as 2.2 or 2.3; here 2.2. Missing in, missing out.
     Source: medcalc.quickutils.tools Child-Pugh page.
     """
-    protein = measured(albumin)
-    of_albumin = np.where(np.isnan(protein), np.nan, 1.0 + (protein <= 3.5) + (protein < 2.8))
-    return (
-        _band(measured(bilirubin), *CHILD_PUGH["bilirubin"])
-        + of_albumin
-        + _band(measured(inr), *CHILD_PUGH["inr"])
-        + 1.0
-        + _grade(ascites, 2)
-        + _encephalopathy(he_grade)
-    )
+    return np.sum(_child_pugh_items(bilirubin, albumin, inr, ascites, he_grade), axis=0)
+
+
+def child_pugh_bounds(
+    bilirubin: ArrayLike, albumin: ArrayLike, inr: ArrayLike, ascites: ArrayLike, he_grade: ArrayLike
+) -> tuple[Floats, Floats]:
+    """The lowest and highest Child-Pugh points that the missing items allow. Units and source as `child_pugh`."""
+    return _sums_between(_child_pugh_items(bilirubin, albumin, inr, ascites, he_grade))
 
 
 def child_pugh_class(points: ArrayLike) -> Floats:
@@ -108,6 +108,18 @@ def cossh_aclf_ii(
     )
 
 
+def cossh_aclf_ii_bounds(
+    inr: ArrayLike, he_grade: ArrayLike, neutrophils: ArrayLike, bilirubin: ArrayLike, urea: ArrayLike,
+    age_years: ArrayLike,
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """COSSH-ACLF II without and with the deepest encephalopathy where its grade is missing; another missing input has
+    no bound and leaves both missing. Units and source as `cossh_aclf_ii`.
+    """
+    grade = _grade(he_grade, 4)
+    low, high = (np.where(np.isnan(grade), extreme, grade) for extreme in (0.0, 4.0))
+    return tuple(cossh_aclf_ii(inr, given, neutrophils, bilirubin, urea, age_years) for given in (low, high))  # type: ignore[return-value]
+
+
 def aarc(
     bilirubin: ArrayLike, he_grade: ArrayLike, inr: ArrayLike, lactate: ArrayLike, creatinine: ArrayLike
 ) -> Floats:
@@ -125,8 +137,7 @@ def aarc_bounds(
     bilirubin: ArrayLike, he_grade: ArrayLike, inr: ArrayLike, lactate: ArrayLike, creatinine: ArrayLike
 ) -> tuple[Floats, Floats]:
     """The lowest and highest AARC points that the missing items allow; equal where none is. Units as `aarc`."""
-    items = _aarc_items(bilirubin, he_grade, inr, lactate, creatinine)
-    return np.sum(np.nan_to_num(items, nan=1.0), axis=0), np.sum(np.nan_to_num(items, nan=3.0), axis=0)
+    return _sums_between(_aarc_items(bilirubin, he_grade, inr, lactate, creatinine))
 
 
 def aarc_grade(points: ArrayLike) -> Floats:
@@ -141,3 +152,20 @@ def _aarc_items(
     given = {"bilirubin": bilirubin, "inr": inr, "lactate": lactate, "creatinine": creatinine}
     bands = [_band(measured(value), *AARC[name]) for name, value in given.items()]
     return np.stack(np.broadcast_arrays(_encephalopathy(he_grade), *bands))
+
+
+def _child_pugh_items(
+    bilirubin: ArrayLike, albumin: ArrayLike, inr: ArrayLike, ascites: ArrayLike, he_grade: ArrayLike
+) -> Floats:
+    protein = measured(albumin)
+    of_albumin = np.where(np.isnan(protein), np.nan, 1.0 + (protein <= 3.5) + (protein < 2.8))
+    of_bilirubin, of_inr = (
+        _band(measured(value), *CHILD_PUGH[name]) for name, value in (("bilirubin", bilirubin), ("inr", inr))
+    )
+    items = (of_bilirubin, of_albumin, of_inr, 1.0 + _grade(ascites, 2), _encephalopathy(he_grade))
+    return np.stack(np.broadcast_arrays(*items))
+
+
+def _sums_between(items: Floats) -> tuple[Floats, Floats]:
+    """Sums of items of 1 to 3 with each missing one at 1, and at 3."""
+    return np.sum(np.nan_to_num(items, nan=1.0), axis=0), np.sum(np.nan_to_num(items, nan=3.0), axis=0)

@@ -22,6 +22,15 @@ UNITS = {
     "pao2": "mm[Hg]",
     "spo2": "%",
     "fio2": "%",
+    "age_years": "a",
+    "wbc": "10*9/L",
+    "platelets": "10*9/L",
+    "monocytes": "10*9/L",
+    "lactate": "mmol/L",
+    "urea": "mmol/L",
+    "ast": "U/L",
+    "alt": "U/L",
+    "bilirubin_direct": "umol/L",
 }
 FACTORS = {
     ("bilirubin_total", "mg/dL"): 1 / 17.1,
@@ -46,12 +55,22 @@ PATIENT = {
     "spo2": 97.0,
     "fio2": 21.0,
     "pao2": None,
+    "age_years": 43.0,
+    "wbc": 8.0,
+    "platelets": 90.0,
+    "monocytes": 0.6,
+    "lactate": 2.0,
+    "urea": 4.2,
+    "ascites": 1,
+    "ast": 160.0,
+    "alt": 80.0,
+    "bilirubin_direct": 0.75 * 12 * 17.1,
 }
 
 
 def cohort(*changes: dict[str, object]) -> pl.DataFrame:
     rows = [{**PATIENT, "candidate_id": f"P{i}", **change} for i, change in enumerate(changes or ({},), start=1)]
-    return pl.DataFrame(rows, schema_overrides={"pao2": pl.Float64})
+    return pl.DataFrame(rows, schema_overrides={"pao2": pl.Float64, "platelets": pl.Float64, "lactate": pl.Float64})
 
 
 def scored(*changes: dict[str, object], names: list[str] | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -133,6 +152,54 @@ def test_an_empty_cohort_gets_empty_scores():
     frame, lines = add_scores(cohort().clear(), list(SCORES), FACTORS, UNITS, cutoffs=ORGANS)
     assert frame.height == lines.height == 0
     assert set(SCORES) <= set(frame.columns)
+
+
+def test_the_patient_by_every_other_score():
+    frame, _ = scored()
+    row = frame.row(0, named=True)
+    assert row["child_pugh"] == row["child_pugh_low"] == row["child_pugh_high"] == 3 + 3 + 2 + 2 + 2
+    assert row["aarc"] == row["aarc_low"] == row["aarc_high"] == 1 + 2 + 2 + 2 + 3
+    assert row["albi_grade"] == 3
+    # 10·(0.33·10 + 0.04·43 + 0.63·ln 8 − 2)
+    assert row["clif_c_aclf_low"] == row["clif_c_aclf_high"] == pytest.approx(43.3, abs=0.005)
+    # liver 4, kidney 1, brain 1, coagulation 3, circulation 0, lungs 97 / 0.21 = 462: 1
+    assert row["clif_sofa_low"] == row["clif_sofa_high"] == 10
+    assert (row["plr"], row["mlr"], row["de_ritis"]) == pytest.approx((60, 0.4, 2))
+    assert row["direct_share"] == pytest.approx(0.75)
+    assert row["fib4"] == pytest.approx(43 * 160 / (90 * 80**0.5))
+    assert row["apri"] == pytest.approx(100 * 160 / 40 / 90)
+
+
+def test_cossh_aclf_ii_takes_bilirubin_in_si_whatever_the_column_is_in():
+    typical = {"age_years": 43.0, "inr": 2.08, "neutrophils": 5.36, "urea": 4.2, "he_grade": 0}
+    frame, lines = scored({**typical, "bilirubin_total": 442.5}, names=["cossh_aclf_ii"])
+    assert frame["cossh_aclf_ii"].item() == pytest.approx(7.04, abs=0.005)
+    assert lines["explanation"].item() == (
+        "COSSH-ACLF II 7.036 from INR 2.08, he grade 0, neutrophils 5.36 10*9/L, bilirubin 442.5 umol/L, "
+        "urea 4.2 mmol/L, age 43 years"
+    )
+
+
+def test_clif_c_ad_is_for_those_without_aclf_only_and_says_so():
+    well = {"bilirubin_total": 40.0, "creatinine": 80.0, "inr": 1.3, "he_grade": 0}
+    frame, lines = scored({}, well, {**well, "spo2": None, "he_grade": None}, names=["clif_c_ad"])
+    assert frame["clif_c_ad"].is_null().to_list() == [True, False, True]
+    because = lines["explanation"].to_list()
+    assert "not computable (made for decompensation without ACLF; here EASL-CLIF grade 1)" in because[0]
+    assert "here EASL-CLIF grade 0 to 2)" in because[2]
+
+
+def test_a_missing_input_is_an_interval_where_the_score_has_bounds():
+    names = ["child_pugh", "aarc", "cossh_aclf_ii"]
+    frame, lines = scored(
+        {"he_grade": None, "lactate": None}, names=[*names, *(f"{n}_{side}" for n in names for side in ("low", "high"))]
+    )
+    row = frame.row(0, named=True)
+    assert [row[name] for name in names] == [None, None, None]
+    assert (row["child_pugh_low"], row["child_pugh_high"]) == (11, 13)
+    assert (row["aarc_low"], row["aarc_high"]) == (8, 12)
+    assert row["cossh_aclf_ii_high"] - row["cossh_aclf_ii_low"] == pytest.approx(2 * 0.457)
+    assert "unmeasured: he_grade" in lines.filter(pl.col("variable") == "child_pugh_low")["explanation"].item()
 
 
 def test_every_score_has_a_source_and_takes_its_arguments():
