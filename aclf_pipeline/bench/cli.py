@@ -67,3 +67,32 @@ def gate(
         json.write_text(as_json(runs, rows_seed, limits), encoding="utf-8")
     if not print_gate(runs, limits, repeat):
         raise typer.Exit(1)
+
+
+@app.command()
+def harmonise(
+    sizes: Annotated[str, typer.Option(help="Rows, comma-separated, as 200k or 10M")] = "1M",
+    rows_seed: Annotated[int, typer.Option(help="Seed of the rows; the same seed draws the same rows")] = 1,
+    max_gb: Annotated[float, typer.Option(min=0.5, help="Memory above which an engine is stopped")] = 12.0,
+    max_seconds: Annotated[float, typer.Option(min=1, help="Seconds after which an engine is stopped")] = 1800.0,
+    data: Annotated[Path | None, typer.Option(help="Folder to keep the drawn rows in; else they are removed")] = None,
+    json: Annotated[Path | None, typer.Option(help="File to write everything to")] = None,
+) -> None:
+    """Time raw laboratory rows to baselines, step by step, beside what reading and writing the same bytes take."""
+    from aclf_pipeline.bench.gate_run import Limits, sizes_of
+    from aclf_pipeline.bench.harmonise_run import as_json, bench_harmonise, table
+
+    limits = Limits(max_gb, max_seconds)
+    with plain_errors():
+        asked = sizes_of(sizes)
+        with console.status("measuring") as status:
+            found = bench_harmonise(asked, seed=rows_seed, limits=limits, data=data, tick=status.update)
+    if json is not None:
+        json.write_text(as_json(found, rows_seed, limits), encoding="utf-8")
+    for one in found:
+        if one.house:
+            console.print(table(one))
+        for problem in one.problems:
+            console.print(f"✗ {problem}", markup=False, highlight=False)
+    if any(one.problems for one in found):
+        raise typer.Exit(1)

@@ -182,25 +182,32 @@ def _data(root: Path, rows: int, seed: int, tick: Callable[[str], None]) -> Path
 def _run(name: str, folder: Path, warm: Path, limits: Limits) -> dict[str, Any]:
     """The report of one child, or why there is none."""
     for file in [folder / BASE, *folder.glob("*.parquet")]:
-        _into_cache(file)
-    report, said = folder / f"{name}.json", folder / f"{name}.err"
+        into_cache(file)
+    report = folder / f"{name}.json"
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "aclf_pipeline.bench.gate_child", "run", name, *map(str, (folder, warm, report))]
+    arguments = ["aclf_pipeline.bench.gate_child", "run", name, *map(str, (folder, warm, report))]
+    ended = watched(arguments, folder / f"{name}.err", limits)
+    for left_over in folder.glob(f"{name}.duckdb*"):  # of a child that was stopped
+        left_over.unlink()
+    return ended or {"state": "ok", **json.loads(report.read_text("utf-8"))}
+
+
+def watched(module: Sequence[str], said: Path, limits: Limits) -> dict[str, Any] | None:
+    """Run a module with its arguments in a process of its own; None when it ended well, else its state and a note."""
     with said.open("wb") as errors:
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)  # noqa: S603
+        child = subprocess.Popen([sys.executable, "-m", *module], stdout=subprocess.DEVNULL, stderr=errors)  # noqa: S603
         stopped = _watch(child, limits)
     told = _last_line(said.read_text("utf-8", errors="replace"))
     said.unlink()
-    for left_over in folder.glob(f"{name}.duckdb*"):  # of a child that was stopped
-        left_over.unlink()
     if stopped:
         return {"state": "stopped", "note": stopped}
     if child.returncode:
         return {"state": "failed", "note": told or f"ended with code {child.returncode}"}
-    return {"state": "ok", **json.loads(report.read_text("utf-8"))}
+    return None
 
 
-def _into_cache(file: Path) -> None:
+def into_cache(file: Path) -> None:
+    """Read a file once, so that the next who reads it finds it in memory."""
     with file.open("rb") as opened:
         while opened.read(1 << 24):
             pass
@@ -261,24 +268,25 @@ def _derived(run: Run) -> dict[str, tuple[float, float]]:
 
 def as_json(runs: Sequence[Run], seed: int, limits: Limits) -> str:
     """Everything that was measured, and on what."""
-    packages = (
-        "aclf_pipeline",
-        "duckdb",
-        "polars",
-        "pandas",
-        *sorted({p for _, ps, _ in ENGINES.values() for p in ps}),
-    )
+    peers = sorted({package for _, packages, _ in ENGINES.values() for package in packages})
     return json.dumps(
-        {
-            "machine": {
-                "cpus": os.cpu_count(), "system": platform.platform(), "python": platform.python_version(),
-                "load_average": os.getloadavg(),
-            },
-            "versions": {package: version_of(package) for package in packages},
+        machine("pandas", *peers)
+        | {
             "seed": seed,
             "limits": asdict(limits),
             "warm_rows": WARM_ROWS,
             "runs": [asdict(run) | _derived(run) for run in runs],
         },
         indent=2,
-    )  # fmt: skip
+    )
+
+
+def machine(*packages: str) -> dict[str, Any]:
+    """What a measurement was made on."""
+    return {
+        "machine": {
+            "cpus": os.cpu_count(), "system": platform.platform(), "python": platform.python_version(),
+            "load_average": os.getloadavg(),
+        },
+        "versions": {package: version_of(package) for package in ("aclf_pipeline", "duckdb", "polars", *packages)},
+    }  # fmt: skip
