@@ -210,6 +210,7 @@ def test_a_damaged_batch_is_refused_whole_and_taken_when_it_is_sent_again(
     assert after["raw.his__lab_results"][0] > before["raw.his__lab_results"][0]
 
 
+@pytest.mark.slow
 def test_a_refresh_tells_every_damage_at_once_keeps_the_release_and_ends_with_1_until_it_is_cured(
     hospital, monkeypatch
 ):

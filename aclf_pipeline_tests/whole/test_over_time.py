@@ -20,7 +20,7 @@ from aclf_pipeline.simulate import write_bundle
 from aclf_pipeline.warehouse.connection import Warehouse
 from aclf_pipeline_tests.whole.mending import Cell, put
 
-pytestmark = pytest.mark.xdist_group("over_time")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("over_time")]
 
 FULL = "20181015_full"
 MET_BY = {
