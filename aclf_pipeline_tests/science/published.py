@@ -2,7 +2,9 @@
 
 Data, all from R's survival package: lung (Loprinzi et al. 1994, J Clin Oncol 12:601; the 212 complete rows; `wi` are
 made-up frequency weights, `month` is time in months rounded up), veteran (Kalbfleisch & Prentice 1980), pbc (Fleming &
-Harrington 1991): `pbc_second_visit` are those seen twice, at risk from the second visit, `pbc_risk` a linear predictor.
+Harrington 1991): `pbc_second_visit` are those seen twice, at risk from the second visit, `pbc_risk` a linear predictor;
+`pbc_complete` the 416 with all five covariates, `pbc_incomplete` all 418 with their gaps and `pbc_donors` whose values
+mice put into them. mice_pool.json and optimism.json say which packages answered.
 """
 
 from __future__ import annotations
