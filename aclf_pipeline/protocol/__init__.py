@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from aclf_pipeline.protocol.errors import ProtocolError
 from aclf_pipeline.protocol.models import Adjudication, Analyte, Code, Definition, Question, Rule, Waiver
+from aclf_pipeline.protocol.plan import Analysis
 from aclf_pipeline.protocol.proofread import proofread
 from aclf_pipeline.protocol.reader import Protocol, load_protocol
-from aclf_pipeline.protocol.study import Analysis, Baseline, Covariate, Criterion, Endpoint, Parameter, Study
+from aclf_pipeline.protocol.study import Baseline, Covariate, Criterion, Endpoint, Parameter, Study
 
 __all__ = [
     "Adjudication",

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from aclf_pipeline.protocol.errors import did_you_mean
+from aclf_pipeline.protocol.errors import did_you_mean, none_of
 from aclf_pipeline.protocol.models import Code, Stanza
 
 S = TypeVar("S", bound=Stanza)
@@ -75,8 +75,11 @@ def stanzas_by_name(page: str, data: Any, kind: type[S], problems: list[str], *,
     return found
 
 
-def stanzas_in_order(page: str, data: Any, kind: type[S], problems: list[str]) -> list[S]:
-    """A page or section that lists stanzas, each named by its `id`, or the `rule` it waives, or the `question`."""
+def stanzas_in_order(page: str, data: Any, kind: type[S] | Mapping[str, type[S]], problems: list[str]) -> list[S]:
+    """A page or section that lists stanzas, each named by its `id`, or the `rule` it waives, or the `question`.
+
+    With several kinds of stanzas, each says by its word `kind` which it is.
+    """
     if data is None:
         return []
     if not isinstance(data, list):
@@ -86,10 +89,22 @@ def stanzas_in_order(page: str, data: Any, kind: type[S], problems: list[str]) -
     for number, body in enumerate(data, start=1):
         named = body if isinstance(body, dict) else {}
         name = named.get("id") or named.get("rule") or named.get("question")
-        stanza = _stanza(f"{page}: '{name}'" if name else f"{page}: stanza {number}", body, kind, problems, {})
+        where = f"{page}: '{name}'" if name else f"{page}: stanza {number}"
+        known = _kind_of(where, named, kind, problems) if isinstance(kind, Mapping) else kind
+        stanza = _stanza(where, body, known, problems, {}) if known is not None else None
         if stanza is not None:
             found.append(stanza)
     return found
+
+
+def _kind_of(where: str, body: Mapping[str, Any], kinds: Mapping[str, type[S]], problems: list[str]) -> type[S] | None:
+    """The type a stanza says it is; a sentence in `problems` when it says none or one that nobody knows."""
+    word = body.get("kind")
+    if word is None:
+        problems.append(f"{where} has no 'kind'; write one of {', '.join(kinds)}")
+    elif word not in kinds:
+        problems.append(f"{where} has kind '{word}', {none_of(str(word), kinds)}")
+    return kinds.get(str(word))
 
 
 def one_stanza(page: str, data: Any, kind: type[S], problems: list[str]) -> S | None:

@@ -26,7 +26,8 @@ from aclf_pipeline.protocol.models import (
     Waiver,
 )
 from aclf_pipeline.protocol.pages import one_stanza, read_codelist, read_yaml, stanzas_by_name, stanzas_in_order
-from aclf_pipeline.protocol.study import Analysis, Baseline, Covariate, Endpoint, Parameter, Study
+from aclf_pipeline.protocol.plan import KINDS, Analysis, plan_problems
+from aclf_pipeline.protocol.study import Baseline, Covariate, Endpoint, Parameter, Study, TimeZero
 
 S = TypeVar("S", bound=Stanza)
 
@@ -99,7 +100,7 @@ def load_protocol(folder: Path, study: str) -> Protocol:
     decisions = stanzas_in_order("adjudications.yaml", raw["adjudications.yaml"], Adjudication, problems)
     codelists = {path.stem: tuple(read_codelist(path, problems)) for path in sorted(folder.glob("codelists/*.csv"))}
     the_study = _study(study_page, raw[study_page], problems)
-    plan = stanzas_in_order(plan_page, raw[plan_page], Analysis, problems)
+    plan = stanzas_in_order(plan_page, raw[plan_page], KINDS, problems)
 
     problems += _shared_loinc(analytes.values())
     problems += _twice("rules.yaml", [rule.id for rule in rules])
@@ -115,7 +116,7 @@ def load_protocol(folder: Path, study: str) -> Protocol:
         problems += _study_names(study_page, study, the_study)
         if raw["analytes.yaml"] is not None:
             problems += _measured_names(study_page, the_study, _names(raw["analytes.yaml"]))
-        problems += _plan_names(plan_page, plan, the_study)
+        problems += plan_problems(plan_page, plan, the_study)
     if problems or the_study is None:
         raise ProtocolError(problems)
     canonical = canonical_text(raw, codelists)
@@ -153,6 +154,7 @@ def _study(page: str, data: Any, problems: list[str]) -> Study | None:
     before = len(problems)
     sections: dict[str, type[Stanza]] = {
         "parameters": Parameter,
+        "time_zeros": TimeZero,
         "baseline": Baseline,
         "endpoints": Endpoint,
         "covariates": Covariate,
@@ -240,7 +242,24 @@ def _study_names(page: str, folder: str, study: Study) -> list[str]:
     problems += _twice(f"{page}, eligibility", [criterion.id for criterion in study.eligibility])
     if (primary := sum(endpoint.primary for endpoint in study.endpoints.values())) != 1:
         problems.append(f"{page}, endpoints: {primary} are primary; name exactly one before looking at the data")
-    return problems
+    return [*problems, *_time_names(page, study)]
+
+
+def _time_names(page: str, study: Study) -> Iterable[str]:
+    """Time zeros waive criteria of the page and one is primary; what varies in time is a baseline variable of labs."""
+    criteria = [criterion.id for criterion in study.eligibility]
+    for name, zero in study.time_zeros.items():
+        for waived in zero.waives:
+            if waived not in criteria:
+                near = did_you_mean(waived, criteria)
+                yield f"{page}, time_zeros: '{name}' waives criterion '{waived}', which the page does not have.{near}"
+    if study.time_zeros and (primary := sum(zero.primary for zero in study.time_zeros.values())) != 1:
+        yield f"{page}, time_zeros: {primary} are primary; exactly one is that of the cohort"
+    measured = [name for name, variable in study.baseline.items() if variable.analyte is not None]
+    for name in study.time_varying:
+        if name not in measured:
+            near = did_you_mean(name, measured)
+            yield f"{page}: time_varying names '{name}', which is no baseline variable with an analyte.{near}"
 
 
 def _measured_names(page: str, study: Study, analytes: set[str]) -> list[str]:
@@ -250,19 +269,3 @@ def _measured_names(page: str, study: Study, analytes: set[str]) -> list[str]:
         for name, variable in study.baseline.items()
         if variable.analyte is not None and variable.analyte not in analytes
     ]
-
-
-def _plan_names(page: str, plan: Iterable[Analysis], study: Study) -> list[str]:
-    """Endpoints, covariates, groups and strata of the plan must stand on the study page."""
-    problems = []
-    for stanza in plan:
-        asked: list[tuple[str, str, Mapping[str, Any]]] = [("endpoint", stanza.endpoint, study.endpoints)]
-        asked += [("covariate", name, study.covariates) for name in stanza.covariates]
-        asked += [("stratum", name, study.covariates) for name in stanza.strata]
-        asked += [("group", stanza.group, study.covariates)] if stanza.group is not None else []
-        problems += [
-            f"{page}: '{stanza.id}' names {what} '{name}', which study.yaml does not have.{did_you_mean(name, known)}"
-            for what, name, known in asked
-            if name not in known
-        ]
-    return problems

@@ -1,6 +1,7 @@
-"""The stanzas of a study: time zero, parameters, baseline, eligibility, endpoints, covariates, and the analysis plan.
+"""The stanzas of a study: time zeros, parameters, baseline, eligibility, endpoints, covariates.
 
-What does not belong here: anything two studies share (models.py), and carrying a study out (SQL and science).
+What does not belong here: anything two studies share (models.py), the analysis plan (plan.py), and carrying a study
+out (SQL and science).
 """
 
 from __future__ import annotations
@@ -43,6 +44,22 @@ class Baseline(Stanza):
         return self
 
 
+class TimeZero(Stanza):
+    """A day from which time could count: the day in column `at` of the candidates, and `days_after` it for a landmark.
+
+    `enters` is the column of the day on which observation starts, where it is a later one (delayed entry). `waives`
+    names criteria that the population of this time zero need not meet. One is primary: the cohort's own.
+    """
+
+    says: Says
+    because: Says
+    at: Identifier
+    days_after: Annotated[int, Field(ge=0)] = 0
+    enters: Identifier | None = None
+    waives: tuple[Identifier, ...] = ()
+    primary: bool = False
+
+
 class Criterion(Stanza):
     """One box of the flow chart. `keep` is a flat boolean over the candidates; what is missing is not kept."""
 
@@ -63,16 +80,24 @@ class Endpoint(Stanza):
 
 
 class Covariate(Stanza):
-    """A column of the cohort as tables and models show it; with `holds`, a yes/no question put to its columns."""
+    """A column of the cohort as tables and models show it; with `holds`, a yes/no question put to its columns.
+
+    `levels` says what each number of a graded column stands for.
+    """
 
     label: Says
     says: Says
     unit: Unit | Says | None = None
     holds: Says | None = None
+    levels: Frozen[Says] = Field(default_factory=dict)
 
 
 class Study(Stanza):
-    """One study page. The order of `eligibility` is the order of the flow chart."""
+    """One study page. The order of `eligibility` is the order of the flow chart.
+
+    `time_varying` names the baseline variables from labs whose later values the counting process follows.
+    `calling_day_share` is how many of the deaths told by telephone may lie on the day of a call.
+    """
 
     id: Identifier
     title: Says
@@ -80,36 +105,23 @@ class Study(Stanza):
     source: Identifier
     as_of: date
     time_zero: Says
+    time_zeros: Frozen[TimeZero] = Field(default_factory=dict)
     parameters: Frozen[Parameter]
     baseline: Frozen[Baseline]
     eligibility: Annotated[tuple[Criterion, ...], Field(min_length=1)]
     endpoints: Annotated[Frozen[Endpoint], Field(min_length=1)]
     scores: tuple[Identifier, ...] = ()
+    time_varying: tuple[Identifier, ...] = ()
+    calling_day_share: Annotated[float, Field(ge=0, le=1)] | None = None
     covariates: Frozen[Covariate]
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """The horizons of the endpoints in days, each once, rising."""
+        asked = {endpoint.horizon_days for endpoint in self.endpoints.values() if endpoint.horizon_days is not None}
+        return tuple(sorted(asked))
 
     @property
     def primary_endpoint(self) -> str:
         """The id of the endpoint that was named primary before looking."""
         return next(name for name, endpoint in self.endpoints.items() if endpoint.primary)
-
-
-class Analysis(Stanza):
-    """One model or table of the analysis plan."""
-
-    id: Identifier
-    kind: Literal["kaplan_meier", "logrank", "cox", "cumulative_incidence", "table_one"]
-    says: Says
-    endpoint: Identifier
-    group: Identifier | None = None
-    covariates: tuple[Identifier, ...] = ()
-    strata: tuple[Identifier, ...] = ()
-    horizons: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    because: Says
-
-    @model_validator(mode="after")
-    def _asks_what_its_kind_needs(self) -> Analysis:
-        if self.kind == "cox" and not self.covariates:
-            raise ValueError("is a Cox model without covariates")
-        if self.kind == "logrank" and self.group is None:
-            raise ValueError("is a log-rank test without a group")
-        return self

@@ -21,7 +21,7 @@ from aclf_pipeline.contracts import Contract
 from aclf_pipeline.errors import UserError
 from aclf_pipeline.protocol import Protocol
 from aclf_pipeline.protocol.errors import did_you_mean
-from aclf_pipeline.protocol.study import Analysis
+from aclf_pipeline.protocol.plan import Cox
 from aclf_pipeline.quality.gate import run_gate
 from aclf_pipeline.science.analyses import run_analysis
 from aclf_pipeline.science.cohort import CohortTables, assemble
@@ -99,11 +99,11 @@ def touched(wh: Warehouse) -> pl.DataFrame:
     return wh.frame(TOUCHED)
 
 
-def primary_model(protocol: Protocol) -> Analysis:
+def primary_model(protocol: Protocol) -> Cox:
     """The first Cox model of the primary endpoint; UserError when the plan has none."""
     endpoint = protocol.study.primary_endpoint
     for spec in protocol.analysis:
-        if spec.kind == "cox" and spec.endpoint == endpoint:
+        if isinstance(spec, Cox) and spec.endpoint == endpoint:
             return spec
     raise UserError(
         f"impact: study '{protocol.study.id}' has no Cox model of its primary endpoint '{endpoint}'. Add one to"

@@ -12,6 +12,7 @@ from typing import Protocol as Shape
 import polars as pl
 
 from aclf_pipeline.protocol import Analysis, Study
+from aclf_pipeline.protocol.plan import group_of, horizons_of, root
 from aclf_pipeline.reports import figures, tables
 from aclf_pipeline.reports.canvas import Figure
 
@@ -71,7 +72,7 @@ def _term_label(study: Study, term: str) -> str:
     if not whole:
         return tables.words(term)
     name = max(whole, key=len)
-    rest = term[len(name) :].strip(" :=[]_")
+    rest = term[len(name) :].strip(" ,:=[]_")
     return f"{variable_label(study, name)}: {YES_NO.get(rest, rest)}" if rest else variable_label(study, name)
 
 
@@ -82,9 +83,9 @@ def _kaplan_meier(spec: Analysis, result: Answer, study: Study, synthetic: bool,
         figure_id=spec.id,
         title=spec.says,
         risk=result.more.get("risk"),
-        labels=group_labels(study, spec.group, curve["group"].unique().cast(pl.String).to_list()),
-        outcome=study.endpoints[spec.endpoint].event.replace("_", " "),
-        ticks=spec.horizons,
+        labels=group_labels(study, group_of(spec), curve["group"].unique().cast(pl.String).to_list()),
+        outcome=study.endpoints[root(spec, ()).endpoint].event.replace("_", " "),
+        ticks=horizons_of(spec),
         since=SINCE,
         note=note,
         synthetic=synthetic,
@@ -97,8 +98,8 @@ def _incidence(spec: Analysis, result: Answer, study: Study, synthetic: bool, no
         result.table,
         figure_id=spec.id,
         title=spec.says,
-        labels=group_labels(study, spec.group, groups),
-        ticks=spec.horizons,
+        labels=group_labels(study, group_of(spec), groups),
+        ticks=horizons_of(spec),
         since=SINCE,
         note=note,
         synthetic=synthetic,

@@ -8,6 +8,7 @@ import pytest
 
 from aclf_pipeline.contracts import KINDS, promises
 from aclf_pipeline.protocol import ProtocolError, load_protocol, proofread
+from aclf_pipeline.protocol.plan import KINDS as ANALYSES
 from aclf_pipeline_tests.protocol.conftest import PAGES, STUDY, problems_of
 
 ANALYTES, RULES, WAIVERS = "analytes.yaml", "rules.yaml", "waivers.yaml"
@@ -129,7 +130,7 @@ MISPRINTS = {
     ),
     "endpoint nobody has": (
         PLAN, "endpoint: death_336d", "endpoint: death_336",
-        f"{PLAN}: 'km_overall' names endpoint 'death_336', which study.yaml does not have. Did you mean 'death_336d'?",
+        f"{PLAN}: 'follow_up' names endpoint 'death_336', which study.yaml does not have. Did you mean 'death_336d'?",
     ),
     "covariate nobody has": (
         PLAN, "[age_years, he_any, inr", "[age_year, he_any, inr",
@@ -141,8 +142,33 @@ MISPRINTS = {
     ),
     "model of no kind": (
         PLAN, "kind: cox", "kind: coxx",
-        f"{PLAN}: 'cox_primary' has kind 'coxx', which is none of kaplan_meier, logrank, cox, cumulative_incidence, "
-        "table_one. Did you mean 'cox'?",
+        f"{PLAN}: 'cox_primary' has kind 'coxx', which is none of {', '.join(ANALYSES)}. Did you mean 'cox'?",
+    ),
+    "model without a kind": (
+        PLAN, "  kind: cox\n", "",
+        f"{PLAN}: 'cox_primary' has no 'kind'; write one of {', '.join(ANALYSES)}",
+    ),
+    "word of another kind": (
+        PLAN, "  kind: logrank\n", "  kind: logrank\n  horizons: [28]\n",
+        f"{PLAN}: 'logrank_he' uses the word 'horizons', which this page does not know.",
+    ),
+    "test without a group": (
+        PLAN, "  endpoint: death_168d\n  group: he_any\n", "  endpoint: death_168d\n",
+        f"{PLAN}: 'logrank_he' has no 'group'",
+    ),
+    "diagnostics of no model": (
+        PLAN, "of: cox_primary", "of: cox_primarry",
+        f"{PLAN}: 'cox_univariable' names the model 'cox_primarry', which is no Cox model of this page. "
+        "Did you mean 'cox_primary'?",
+    ),
+    "score nobody has": (
+        PLAN, "comparators: [meld,", "comparators: [mled,",
+        f"{PLAN}: 'performance' names comparator 'mled', which study.yaml does not have. Did you mean 'meld'?",
+    ),
+    "time zero nobody has": (
+        PLAN, "time_zeros: [second_infusion,", "time_zeros: [third_infusion,",
+        f"{PLAN}: 'immortal_time' names time zero 'third_infusion', which study.yaml does not have. "
+        "Did you mean 'first_infusion'?",
     ),
     "code without a label": (
         "codelists/cirrhosis.csv", "Alcoholic cirrhosis", "",
@@ -272,13 +298,30 @@ def test_a_rule_with_both_a_condition_and_an_audit_is_refused(protocol) -> None:
 
 
 def test_criteria_are_proof_read_against_the_candidates(protocol) -> None:
-    promised = {**PROMISED, "candidates": ["infusions", "age_years_at_index", "aclf"], "cohort": ["he_grade"]}
+    promised = {**PROMISED, "candidates": ["infusions", "stay_hour", "aclf", "index_on"], "cohort": ["he_grade"]}
     with pytest.raises(ProtocolError) as caught:
         proofread(protocol, promised, AUDITS)
     assert (
-        f"{STUDY_PAGE}, eligibility: 'one_infusion' names column 'infusions_in_course', which table 'candidates' does "
-        "not promise. Did you mean 'infusions'?"
+        f"{STUDY_PAGE}, eligibility: 'stay_under_1_day' names column 'stay_hours', which table 'candidates' does "
+        "not promise. Did you mean 'stay_hour'?"
     ) in caught.value.problems
+    assert (
+        f"{STUDY_PAGE}, time_zeros: 'index_admission' names column 'index_at', which table 'candidates' does "
+        "not promise. Did you mean 'index_on'?"
+    ) in caught.value.problems
+
+
+def test_time_zeros_name_criteria_of_the_page_and_one_is_primary(change) -> None:
+    pages = change(STUDY_PAGE, "waives: [one_infusion]", "waives: [one_infusions]")
+    change(STUDY_PAGE, "at: time_zero\n    primary: true", "at: time_zero")
+    change(STUDY_PAGE, "time_varying: [bilirubin_total", "time_varying: [bilirubin_totl")
+    assert problems_of(pages) == [
+        f"{STUDY_PAGE}, time_zeros: 'first_infusion_all' waives criterion 'one_infusions', which the page does not have."
+        " Did you mean 'one_infusion'?",
+        f"{STUDY_PAGE}, time_zeros: 0 are primary; exactly one is that of the cohort",
+        f"{STUDY_PAGE}: time_varying names 'bilirubin_totl', which is no baseline variable with an analyte."
+        " Did you mean 'bilirubin_total'?",
+    ]
 
 
 def test_a_waiver_is_proof_read(change) -> None:

@@ -14,6 +14,7 @@ from functools import cache
 import polars as pl
 
 from aclf_pipeline.protocol import Analysis, Analyte, Code, Definition, Protocol, Rule, Study
+from aclf_pipeline.protocol.plan import stanza as read_stanza
 from aclf_pipeline.reports.study import Analysed, StudyContext
 from aclf_pipeline.reports.validation_site.context import ValidationContext, rules_frame
 
@@ -677,7 +678,7 @@ def plan() -> tuple[Analysed, ...]:
 
     def spec(name: str, kind: str, says: str, endpoint: str = "death_336d", **more: object) -> Analysis:
         stanza = {"id": name, "kind": kind, "says": says, "endpoint": endpoint, "because": "Stated before looking."}
-        return Analysis.model_validate(stanza | more)
+        return read_stanza(stanza | more)
 
     test = pl.DataFrame(
         {
