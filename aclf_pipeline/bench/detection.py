@@ -104,12 +104,14 @@ _FINDINGS = """
                 as sheet,
             coalesce(found.patient_id, labs.patient_id, infusions.patient_id, followups.patient_id) as patient_id,
             case when found.t = 'labs' then coalesce(labs.patient_id || labs.specimen_id, found._row_id::varchar)
+                when found.t = 'imaging' then coalesce(imaging.patient_id || imaging.exam_id, found._row_id::varchar)
                 when found.t in ('patients', 'stays', 'diagnoses')
                     then coalesce(found.patient_id, found._row_id::varchar)
                 else cast(row_raw(found._row_id) as varchar) end as twin
         from found
         left join quality.files as files on files.file_id = row_file(found._row_id)
         left join staging.labs as labs on found.t = 'labs' and labs._row_id = found._row_id
+        left join staging.imaging as imaging on found.t = 'imaging' and imaging._row_id = found._row_id
         left join staging.infusions as infusions on found.t = 'infusions' and infusions._row_id = found._row_id
         left join staging.followups as followups on found.t = 'followups' and followups._row_id = found._row_id
     )
@@ -180,11 +182,17 @@ def _met(asked: pl.DataFrame, expected: Expected, findings: pl.DataFrame) -> tup
     if expected.at == "row":
         found = here.join(finding, on=PLACE)
     elif expected.at == "file":
-        found = here.join(finding.drop("sheet", "line"), on="file")
+        # a file whose name must not be written is told by its batch
+        named_by = here.with_columns(pl.concat_list("file", _batch()).alias("file")).explode("file")
+        found = named_by.join(finding.drop("sheet", "line"), on="file")
     else:
         found = here.explode("record").join(finding.filter(named), left_on="record", right_on="patient_id")
     found = found.filter(pl.col("action").is_in(pl.col("actions")))
     return found.select("instance", "actions", "action"), found.filter(named).select("instance")
+
+
+def _batch() -> pl.Expr:
+    return pl.col("file").str.split("/").list.first()
 
 
 def instances_met(evidence: Evidence, rule_id: str) -> pl.DataFrame:
@@ -203,7 +211,7 @@ def instances_met(evidence: Evidence, rule_id: str) -> pl.DataFrame:
 
 
 def _strays(named: pl.DataFrame, evidence: Evidence) -> pl.DataFrame:
-    """Findings on rows, tubes, records and persons to which nothing was done."""
+    """Findings on rows, tubes, records, persons and files to which nothing was done."""
     at_row = named.join(evidence.planted, on=PLACE, how="semi", nulls_equal=True).select("rule_id", "twin")
     persons = evidence.planted.select("defect_id", patient_id="record").drop_nulls().explode("patient_id").unique()
     by_rule = pl.DataFrame(
@@ -212,11 +220,11 @@ def _strays(named: pl.DataFrame, evidence: Evidence) -> pl.DataFrame:
         orient="row",
     )
     at_person = persons.join(by_rule, on="defect_id").select("rule_id", "patient_id").unique()
-    files = evidence.planted.select("file").unique()
+    whole = evidence.planted.filter(pl.col("line").is_null()).select("defect_id", pl.concat_list("file", _batch()))
+    in_file = whole.explode("file").join(by_rule, on="defect_id").select("rule_id", "file").unique()
     left = named.join(at_row.unique(), on=["rule_id", "twin"], how="anti")
     left = left.join(at_person, on=["rule_id", "patient_id"], how="anti")
-    in_file = left.filter(pl.col("line").is_null()).join(files, on="file", how="semi")
-    return left.join(in_file.select("rule_id", "twin"), on=["rule_id", "twin"], how="anti")
+    return left.join(in_file, on=["rule_id", "file"], how="anti")
 
 
 def _values(asked: pl.DataFrame, repairs: pl.DataFrame) -> tuple[int, int]:
