@@ -85,6 +85,21 @@ def test_an_exchanged_inr_and_activity_are_caught_both(audits: AuditWorld) -> No
     """)) == [2, 3]  # fmt: skip
 
 
+def test_an_exchanged_pair_that_fits_both_ways_is_told_by_the_results_beside_it(audits: AuditWorld) -> None:
+    assert audits.caught("labs_inr_pta_consistent", labs=labs("""
+        line | patient_id | tube | item | value | collected_at
+        2    | P1      | T1   | INR  | 2.9   | 2014-05-01 07:00
+        3    | P1      | T2   | INR  | 15    | 2014-05-03 07:00
+        4    | P1      | T2   | PTA  | 3.06  | 2014-05-03 07:00
+        5    | P1      | T3   | INR  | 3.2   | 2014-05-05 07:00
+        6    | P2      | T4   | INR  | 7.5   | 2014-05-01 07:00
+        7    | P2      | T5   | INR  | 12    | 2014-05-03 07:00
+        8    | P2      | T5   | PTA  | 4     | 2014-05-03 07:00
+        9    | P3      | T6   | INR  | 15    | 2014-05-03 07:00
+        10   | P3      | T6   | PTA  | 3.06  | 2014-05-03 07:00
+    """)) == [3, 4]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("inr", "pta"), [(1.0, 100), (1.5, 40), (1.75, 30), (2.0, 25), (2.35, 20), (2.9, 15), (4.45, 10)]
 )
@@ -285,6 +300,23 @@ def test_a_result_of_a_stay_or_patient_nobody_knows_is_caught_and_an_outpatient_
     patients = "line | patient_id | stay_id\n2 | R1 | R1-1"
     assert audits.caught("labs_stay_known", stays=STAYS, labs=drawn) == [4]
     assert audits.caught("labs_patient_known", patients=patients, labs=drawn) == [5]
+
+
+def test_a_file_in_another_time_zone_is_caught_and_a_file_with_some_nights_or_of_one_night_is_not(
+    audits: AuditWorld,
+) -> None:
+    """Local mornings; the same eight hours early; a quarter by night; and a small file of one night."""
+    header = "line | file | tube | item | value | collected_at\n"
+
+    def file(number: int, specimens: int, clock: str) -> str:
+        return "\n".join(
+            f"{line} | {number} | F{number}T{line} | K | 4.1 | 2014-05-{line:02d} {clock if line % 4 else '22:10'}"
+            for line in range(1, specimens + 1)
+        )
+
+    drawn = header + "\n".join((file(1, 24, "06:30"), file(2, 24, "22:30"), file(3, 8, "22:30")))
+    found = audits.caught("labs_file_clock_right", labs=labs(drawn))
+    assert found == [*range(1, 25)]
 
 
 def test_a_file_with_exchanged_times_is_caught_and_single_rows_are_not(audits: AuditWorld) -> None:

@@ -1,5 +1,6 @@
 -- INR and prothrombin activity of one tube that were exchanged: the INR exceeds the activity, and the other way round
--- they agree better; where the INR is above what can be measured, agreeing within a factor is enough. The activity
+-- they agree better; where the INR is above what can be measured, or where the patient's INR before and after are near
+-- the number given as activity and far from that given as INR, agreeing within a factor is enough. The activity that is
 -- expected from an INR is a polynomial in its inverse. A pair apart for another reason is not listed: nobody could say
 -- which of the two is wrong.
 -- one row per INR and one per activity of such a tube
@@ -62,10 +63,13 @@ expected as (
 
 distances as (
     select
-        *,
-        abs(ln(pta / pta_of_inr)) as distance,
-        abs(ln(inr / pta_of_exchanged)) as distance_exchanged
+        expected.*,
+        abs(ln(expected.pta / expected.pta_of_inr)) as distance,
+        abs(ln(expected.inr / expected.pta_of_exchanged)) as distance_exchanged,
+        least(courses.value_before, courses.value_after) as lowest_beside,
+        greatest(courses.value_before, courses.value_after) as highest_beside
     from expected
+    left join audit.lab_courses as courses on expected.inr_row = courses._row_id
 ),
 
 violating as (
@@ -78,6 +82,12 @@ violating as (
         inr > pta
         and (
             (inr > highest_inr and distance_exchanged <= ln(exchanged_factor))
+            or (
+                distance_exchanged <= ln(exchanged_factor)
+                and inr > highest_beside * exchanged_factor
+                and highest_beside <= pta * exchanged_factor
+                and lowest_beside * exchanged_factor >= pta
+            )
             or (distance > ln(1 + tolerance) and distance_exchanged < distance)
         )
 )
