@@ -71,21 +71,13 @@ def survival(
     """
     design = np.asarray(design, dtype=np.float64).reshape(-1, len(fit.coef))
     times = np.asarray(times, dtype=np.float64)
-    sets = fit.likelihood.sets
     codes = np.zeros(len(design), dtype=np.int64) if stratum is None else np.asarray(stratum)
     _check(fit, design, codes, stratum is None, interval)
-    s1, d1 = fit.likelihood.sums(fit.state)
-    unit = _unit(fit)
-    steps = np.vstack([fit.state.a1 * unit, fit.state.b11 * unit**2, (s1 * fit.state.b11 - d1 * fit.state.b12) * unit])
     hazard, error = np.full((len(design), len(times)), np.nan), np.full((len(design), len(times)), np.nan)
     centred = (design - fit.centre) / fit.scale
     vcov = fit.vcov * np.outer(fit.scale, fit.scale)
     for code in np.unique(codes):
-        of, people = sets.stratum == code, codes == code
-        sums = np.hstack([np.zeros((len(steps), 1)), np.cumsum(steps[:, of], axis=1)])
-        begin, end = np.searchsorted(sets.times[of], [since], "right"), np.searchsorted(sets.times[of], times, "right")
-        part = sums[:, np.maximum(end, begin)] - sums[:, begin]
-        part[:, times > fit.data.stop[fit.data.strata == code].max()] = np.nan
+        people, part = codes == code, hazard_parts(fit, times, int(code), since=since)
         x = centred[people]
         relative = np.exp((design[people] - fit.centre) @ fit.coef)
         drift = x[:, :, None] * part[0] - part[2:]
@@ -93,6 +85,24 @@ def survival(
         hazard[people] = relative[:, None] * part[0]
         error[people] = relative[:, None] * np.sqrt(variance)
     return _with_interval(hazard, error, interval, float(norm.ppf(0.5 + level / 2)))
+
+
+def hazard_parts(fit: CoxFit, times: Floats, stratum: int = 0, *, since: float = -np.inf) -> Floats:
+    """Return what a person's cumulative hazard over (since, time] and its variance are made of ((2 + p) × h).
+
+    Rows: Λ₀ of one with the centre's covariates; its own variance; and Σ x̄ dΛ₀ (p), x̄ the mean standardised
+    covariates of the risk set. A person of relative risk r and standardised covariates z has Λ = r·Λ₀ and a gradient
+    by the standardised coefficients of r·(z·Λ₀ − Σ x̄ dΛ₀). NaN beyond the last follow-up of the stratum.
+    """
+    sets = fit.likelihood.sets
+    s1, d1 = fit.likelihood.sums(fit.state)
+    unit, of = _unit(fit), sets.stratum == stratum
+    steps = np.vstack([fit.state.a1 * unit, fit.state.b11 * unit**2, (s1 * fit.state.b11 - d1 * fit.state.b12) * unit])
+    sums = np.hstack([np.zeros((len(steps), 1)), np.cumsum(steps[:, of], axis=1)])
+    begin, end = np.searchsorted(sets.times[of], [since], "right"), np.searchsorted(sets.times[of], times, "right")
+    part = sums[:, np.maximum(end, begin)] - sums[:, begin]
+    part[:, times > fit.data.stop[fit.data.strata == stratum].max()] = np.nan
+    return np.asarray(part)
 
 
 def _unit(fit: CoxFit) -> Floats:

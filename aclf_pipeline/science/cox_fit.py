@@ -50,15 +50,8 @@ def fit_cox(
     """
     if ties not in TIES:
         raise StatisticalProblem(f"Cox model: ties are treated by {' or '.join(TIES)}, not '{ties}'")
-    data = _data(stop, event, design, names, start, strata, weight, cluster)
-    sets = RiskSets.of(data.start, data.stop, data.event, data.strata)
-    kept = data.design[sets.rows]
-    centre, scale = kept.mean(axis=0), kept.std(axis=0)
-    flat = ~(scale > 1e-12 * np.abs(centre))
-    if flat.any():
-        listed = ", ".join(f"'{name}'" for name, bad in zip(names, flat, strict=True) if bad)
-        raise StatisticalProblem(f"Cox model: {listed} does not vary among those at risk together")
-    columns = np.ascontiguousarray(((kept - centre) / scale).T)
+    data = read_cox_data(stop, event, design, names, start=start, strata=strata, weight=weight, cluster=cluster)
+    sets, columns, centre, scale = standardised(data, names)
     likelihood = Likelihood(sets, columns, data.weight[sets.rows], efron=ties == "efron")
     top = maximise(likelihood, names)
     naive = _inverse(top, names)
@@ -108,17 +101,36 @@ def _sandwiched(fit: CoxFit) -> CoxFit:
     return replace(fit, vcov=vcov, wald=ChiSquare.of(float(fit.coef @ np.linalg.solve(vcov, fit.coef)), len(fit.names)))
 
 
-def _data(
+def standardised(data: CoxData, names: Sequence[str]) -> tuple[RiskSets, Floats, Floats, Floats]:
+    """Return the risk sets, and the columns of those in one (p × m), their centre and their spread (p each).
+
+    Columns are centred and divided by their spread. Raises StatisticalProblem naming columns that do not vary.
+    """
+    sets = RiskSets.of(data.start, data.stop, data.event, data.strata)
+    kept = data.design[sets.rows]
+    centre, scale = kept.mean(axis=0), kept.std(axis=0)
+    flat = ~(scale > 1e-12 * np.abs(centre))
+    if flat.any():
+        listed = ", ".join(f"'{name}'" for name, bad in zip(names, flat, strict=True) if bad)
+        raise StatisticalProblem(f"Cox model: {listed} does not vary among those at risk together")
+    return sets, np.ascontiguousarray(((kept - centre) / scale).T), centre, scale
+
+
+def read_cox_data(
     stop: Floats,
     event: Bools,
     design: Floats,
     names: Sequence[str],
-    start: Floats | None,
-    strata: Sequence[object] | Ints | None,
-    weight: Floats | None,
-    cluster: Sequence[object] | Ints | None,
+    *,
+    start: Floats | None = None,
+    strata: Sequence[object] | Ints | None = None,
+    weight: Floats | None = None,
+    cluster: Sequence[object] | Ints | None = None,
 ) -> CoxData:
-    """Hold the input to its shapes and to what can be, telling every problem at once."""
+    """Hold the input of a Cox model (shapes as `fit_cox`) to what can be; raise StatisticalProblem with every problem.
+
+    Returned: the data with settled times, strata and clusters as codes, and absent parts filled in.
+    """
     n = len(stop)
     stop, design = np.asarray(stop, dtype=np.float64), np.asarray(design, dtype=np.float64).reshape(n, -1)
     start = np.full(n, -np.inf) if start is None else np.asarray(start, dtype=np.float64)
