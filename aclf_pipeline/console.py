@@ -5,6 +5,7 @@ What does not belong here: any command.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
@@ -17,6 +18,9 @@ from aclf_pipeline.errors import UserError
 
 # Text of the hospital may look like markup or an emoji's name; it is shown as it was delivered.
 console = Console(emoji=False)
+if not console.is_terminal and "COLUMNS" not in os.environ:
+    console.width = 160  # a log has no window: tables of many columns must not be folded into eighty
+
 errors = Console(emoji=False, stderr=True)
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import polars as pl
 from rich.table import Table
+from rich.text import Text
 
 from aclf_pipeline.bench.detection_run import DetectionReport, run_detection
 from aclf_pipeline.bench.mutation import judge_mutants, worth
@@ -19,6 +20,9 @@ from aclf_pipeline.protocol.errors import did_you_mean
 from aclf_pipeline.simulate.profiles import PROFILES, STANDARD
 
 _BROKEN = "broken"
+_LONGEST = 48
+"""Characters of a cell that are shown; a removed row is quoted whole in the truth."""
+
 N = TypeVar("N", int, float)
 
 
@@ -103,5 +107,13 @@ def _plain(title: str, frame: pl.DataFrame) -> Table:
     for name, dtype in frame.schema.items():
         drawn.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
     for row in frame.iter_rows():
-        drawn.add_row(*("" if c is None else f"{c:.3f}" if isinstance(c, float) else str(c) for c in row))
+        drawn.add_row(*(_cell(value) for value in row))
     return drawn
+
+
+def _cell(value: object) -> Text:
+    """A value as plain text: what hospitals deliver may look like markup."""
+    if value is None:
+        return Text("")
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return Text(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")

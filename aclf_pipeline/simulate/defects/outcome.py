@@ -14,7 +14,7 @@ from ..world import World
 from .kind_table import KindTable
 from .plan import Event, Plan
 
-DEATHS, PAGES, LIVER = "死亡登记", "病案首页", "人工肝治疗"
+DEATHS, PAGES, LIVER, ORDERS = "死亡登记", "病案首页", "人工肝治疗", "医嘱"
 Cells = dict[int, list[TypedCell]]
 
 
@@ -124,23 +124,27 @@ def transplant_missing(
 ) -> None:
     """No transplant row, no procedure code, follow-up 不详; tacrolimus and Z94.4 remain."""
     rng = plan.rng("transplant_missing")
-    rows, pages = tables[LIVER], tables[PAGES]
-    grafts = [uid for uid in rows.where("治疗类别", "肝移植") if world.persons[rows.person(uid)].infused]
+    rows, pages, orders = tables[LIVER], tables[PAGES], tables[ORDERS]
+    grafts = [
+        uid
+        for uid in rows.where("治疗类别", "肝移植")
+        if world.persons[rows.person(uid)].infused
+        and plan.free(PAGES, [page for page, _ in _coded(pages, rows.person(uid))])
+        and plan.free(ORDERS, _ordered(orders, rows.person(uid)))
+    ]
     for uid in plan.choose(LIVER, grafts, plan.persons(8), rng):
         person = rows.person(uid)
         event = plan.event("transplant_missing", "adjudicate", level="patient")
         plan.remove(LIVER, uid, event)
-        for page in pages.of_person(person):
-            for n in range(1, 8):
-                if (pages.get(page, f"SSJCZBM{n}") or "").startswith("50.59") and plan.free(PAGES, (page,)):
-                    plan.touch(PAGES, (page,))
-                    blank = None if not pages.has(page, "LYFS") else "-"
-                    for stem in ("SSJCZBM", "SSJCZRQ", "SSJCZMC"):
-                        plan.patch(PAGES, page, f"{stem}{n}", blank, event)
-        for order in tables["医嘱"].of_person(person):
-            if tables["医嘱"].get(order, "医嘱名称") == "同种异体肝移植术" and plan.free("医嘱", (order,)):
-                plan.touch("医嘱", (order,))
-                plan.remove("医嘱", order, event)
+        coded = _coded(pages, person)
+        plan.touch(PAGES, {page for page, _ in coded})
+        for page, n in coded:
+            blank = None if not pages.has(page, "LYFS") else "-"
+            for stem in ("SSJCZBM", "SSJCZRQ", "SSJCZMC"):
+                plan.patch(PAGES, page, f"{stem}{n}", blank, event)
+        for order in _ordered(orders, person):
+            plan.touch(ORDERS, (order,))
+            plan.remove(ORDERS, order, event)
         for call in calls:
             if call.person.idx == person and call.graft_text is not None and plan.free(KIND, (call.uid,)):
                 plan.touch(KIND, (call.uid,))
@@ -148,6 +152,21 @@ def transplant_missing(
                 edit_call(call, cells, "移植日期", None, plan, event)
                 if call.status == "肝移植后存活":
                     edit_call(call, cells, "生存状态", "存活", plan, event)
+
+
+def _coded(pages: KindTable, person: int) -> list[tuple[int, int]]:
+    """Front pages that code a liver transplant, each with the place of the code."""
+    return [
+        (page, n)
+        for page in pages.of_person(person)
+        for n in range(1, 8)
+        if (pages.get(page, f"SSJCZBM{n}") or "").startswith("50.59")
+    ]
+
+
+def _ordered(orders: KindTable, person: int) -> list[int]:
+    """Orders of the operation."""
+    return [order for order in orders.of_person(person) if orders.get(order, "医嘱名称") == "同种异体肝移植术"]
 
 
 def register_dates(tables: Mapping[str, KindTable], plan: Plan) -> None:
