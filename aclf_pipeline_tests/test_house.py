@@ -26,7 +26,7 @@ LIBRARY_ROOMS = {
     "dagster": {"assets", "definitions.py"},
     "duckdb": {"warehouse"},
     "great_expectations": {"quality", "bench"},  # in the bench as peers of the gate
-    "lifelines": {"science"},
+    "lifelines": {"science", "bench"},  # in the bench as a peer
     "pandera": {"contracts", "quality", "bench"},
 }
 FLOORS = [

@@ -96,3 +96,56 @@ def harmonise(
             console.print(f"✗ {problem}", markup=False, highlight=False)
     if any(one.problems for one in found):
         raise typer.Exit(1)
+
+
+@app.command()
+def recovery(
+    seeds: Annotated[int, typer.Option(help="How many hospitals")] = 200,
+    first: Annotated[int, typer.Option(min=0, help="Seed of the first; the others follow")] = 1,
+    persons: Annotated[int, typer.Option(min=100, help="Persons in each simulated hospital")] = 2500,
+    workers: Annotated[int, typer.Option(min=1, help="Processes at work")] = 2,
+    json: Annotated[Path | None, typer.Option(help="File to write everything to")] = None,
+) -> None:
+    """Fit the hazards the simulator drew its deaths from, and infusions that do nothing: bias and coverage."""
+    from aclf_pipeline.bench.recovery import recover
+    from aclf_pipeline.bench.recovery_table import as_json, print_recovery, seeds_of
+
+    with plain_errors():
+        asked = seeds_of(first, seeds)
+        with console.status("drawing hospitals") as status:
+            found = recover(persons, asked, workers=workers, tick=status.update)
+    if json is not None:
+        json.write_text(as_json(found, persons), encoding="utf-8")
+    if not print_recovery(found, persons):
+        raise typer.Exit(1)
+
+
+@app.command()
+def survival(
+    sizes: Annotated[str, typer.Option(help="People, comma-separated, as 446 or 500k")] = "446,5k,50k,500k",
+    engines: Annotated[str | None, typer.Option(help="Engines, comma-separated; without it, all")] = None,
+    rows_seed: Annotated[int, typer.Option(help="Seed of the rows; the same seed draws the same rows")] = 1,
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each engine; the median counts")] = 3,
+    draws: Annotated[int, typer.Option(min=0, help="Bootstrap fits; 0 leaves them out")] = 1000,
+    plan_workers: Annotated[int, typer.Option(min=0, help="Processes of the whole plan; 0 leaves it out")] = 2,
+    max_gb: Annotated[float, typer.Option(min=0.5, help="Memory above which an engine is stopped")] = 12.0,
+    max_seconds: Annotated[float, typer.Option(min=1, help="Seconds after which an engine is stopped")] = 300.0,
+    json: Annotated[Path | None, typer.Option(help="File to write everything to")] = None,
+) -> None:
+    """Time our Cox models against lifelines, scikit-survival, statsmodels and R; every coefficient must agree."""
+    from aclf_pipeline.bench.gate_run import Limits, sizes_of
+    from aclf_pipeline.bench.survival_run import BOOTSTRAP, as_json, bench_survival, engines_of
+    from aclf_pipeline.bench.survival_table import print_survival
+
+    limits = Limits(max_gb, max_seconds)
+    with plain_errors():
+        asked, named = sizes_of(sizes), engines_of(engines)
+        with console.status("measuring") as status:
+            runs = bench_survival(
+                asked, named, seed=rows_seed, repeat=repeat, bootstrap=(*BOOTSTRAP[:2], draws) if draws else None,
+                plan_workers=plan_workers or None, limits=limits, tick=status.update,
+            )  # fmt: skip
+    if json is not None:
+        json.write_text(as_json(runs, rows_seed, limits), encoding="utf-8")
+    if not print_survival(runs, limits):
+        raise typer.Exit(1)

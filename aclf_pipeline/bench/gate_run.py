@@ -173,7 +173,7 @@ def _data(root: Path, rows: int, seed: int, tick: Callable[[str], None]) -> Path
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if child.returncode:
-            told = _last_line(child.stderr) or f"the process ended with code {child.returncode}"
+            told = last_line(child.stderr) or f"the process ended with code {child.returncode}"
             raise UserError(f"bench: {rows:,} rows could not be drawn: {told}")
         done.write_text(drawn_as, "ascii")
     return folder
@@ -196,8 +196,8 @@ def watched(module: Sequence[str], said: Path, limits: Limits) -> dict[str, Any]
     """Run a module with its arguments in a process of its own; None when it ended well, else its state and a note."""
     with said.open("wb") as errors:
         child = subprocess.Popen([sys.executable, "-m", *module], stdout=subprocess.DEVNULL, stderr=errors)  # noqa: S603
-        stopped = _watch(child, limits)
-    told = _last_line(said.read_text("utf-8", errors="replace"))
+        stopped = watch(child, limits)
+    told = last_line(said.read_text("utf-8", errors="replace"))
     said.unlink()
     if stopped:
         return {"state": "stopped", "note": stopped}
@@ -213,7 +213,7 @@ def into_cache(file: Path) -> None:
             pass
 
 
-def _watch(child: subprocess.Popen[bytes], limits: Limits) -> str | None:
+def watch(child: subprocess.Popen[bytes], limits: Limits) -> str | None:
     """Wait for a child; when it goes beyond a limit, end it and say which."""
     started = time.monotonic()
     while child.poll() is None:
@@ -257,7 +257,8 @@ def _summary(name: str, rows: int, reports: Sequence[dict[str, Any]]) -> Run:
     )
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
+    """The last line of what a process said that is not empty."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else ""
 
