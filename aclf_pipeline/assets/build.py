@@ -16,6 +16,8 @@ from aclf_pipeline.assets.gate import gate_asset
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.ingest import ingest_asset
 from aclf_pipeline.assets.reports import report_assets
+from aclf_pipeline.assets.selection import selection_asset
+from aclf_pipeline.assets.survival import survival_asset
 from aclf_pipeline.assets.tables import table_assets
 from aclf_pipeline.settings import Settings
 
@@ -37,6 +39,8 @@ def definitions_of(house: House) -> dg.Definitions:
             *table_assets(house),
             gate_asset(house),
             cohort_asset(house),
+            selection_asset(house),
+            survival_asset(house),
             *analysis_assets(house),
             *report_assets(house),
         ],

@@ -14,6 +14,16 @@ import polars as pl
 
 from aclf_pipeline.contracts.base import Contract, Timestamp, column
 from aclf_pipeline.contracts.people import SEXES
+from aclf_pipeline.contracts.selection import Combinations, ParameterChoices, ParameterMembers
+from aclf_pipeline.contracts.survival import (
+    END_STATES,
+    EVENTS,
+    FollowUp,
+    HbvAclfIntervals,
+    IcuCirrhosisIntervals,
+    SurvivalFindings,
+    TimeZeros,
+)
 
 DISPOSITIONS = ("home", "transfer", "community", "against_advice", "died", "hospice", "other", "unknown")
 DEATH_SOURCES = (
@@ -26,7 +36,6 @@ DEATH_SOURCES = (
     "household_register",
 )
 KNOWN_SEXES = tuple(sex for sex in SEXES if sex != "unknown")
-EVENTS = ("death", "transplant", "censored")
 Texts = Annotated[pl.List, pl.String()]
 RowIds = Annotated[pl.List, pl.Int64()]
 
@@ -109,6 +118,9 @@ class Timed(Contract):
     event_from: pl.Date = column("First day on which the event can have been", null=True)
     event_to: pl.Date = column("Last day on which the event can have been", null=True)
     event_days: int = column("Whole days from time zero to the event", null=True)
+    end_state: str = column(
+        "What ended the observation; how it was censored, where it was", null=True, within=END_STATES
+    )
     endpoint_problem: str = column("Why there is no time to an event", null=True)
     endpoint_warning: str = column("What contradicts the event, which stands", null=True)
     calendar_year: int = column("Year of time zero", null=True)
@@ -255,20 +267,30 @@ class Provenance(Contract):
         metadata = {"grain": "one row per eligible candidate and variable", "key": ["candidate_id", "variable"]}
 
 
+_SHARED: dict[str, type[Contract]] = {
+    "eligibility": Eligibility,
+    "attrition": Attrition,
+    "cohort_provenance": Provenance,
+    "exclusion_combinations": Combinations,
+    "parameter_choices": ParameterChoices,
+    "parameter_members": ParameterMembers,
+    "time_zeros": TimeZeros,
+    "follow_up": FollowUp,
+    "survival_findings": SurvivalFindings,
+}
+
 MARTS: dict[str, dict[str, type[Contract]]] = {
     "nct07198854": {
         "candidates": HbvAclfCandidates,
         "cohort": HbvAclfCohort,
-        "eligibility": Eligibility,
-        "attrition": Attrition,
-        "cohort_provenance": Provenance,
+        "intervals": HbvAclfIntervals,
+        **_SHARED,
     },
     "icu_cirrhosis": {
         "candidates": IcuCirrhosisCandidates,
         "cohort": IcuCirrhosisCohort,
-        "eligibility": Eligibility,
-        "attrition": Attrition,
-        "cohort_provenance": Provenance,
+        "intervals": IcuCirrhosisIntervals,
+        **_SHARED,
     },
 }
 """What each study's marts promise, by table."""

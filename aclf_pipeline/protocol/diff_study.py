@@ -12,7 +12,7 @@ from aclf_pipeline.protocol.change import WORDING, Change, Effect, differing, fr
 
 _ONE = {
     "parameters": "parameter", "baseline": "baseline variable", "endpoints": "endpoint", "covariates": "covariate",
-    "eligibility": "criterion",
+    "eligibility": "criterion", "time_zeros": "time zero",
 }  # fmt: skip
 
 

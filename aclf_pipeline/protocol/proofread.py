@@ -74,6 +74,13 @@ def _study(protocol: Protocol, promised: Mapping[str, Sequence[str]]) -> Iterabl
                 f"{page}, baseline: '{name}' is about table '{variable.table}', which no contract promises."
                 f"{did_you_mean(variable.table, promised)}"
             )
+    for name, zero in study.time_zeros.items():
+        for column in (zero.at, zero.enters):
+            if column is not None and column not in promised.get("candidates", (column,)):
+                yield (
+                    f"{page}, time_zeros: '{name}' names column '{column}', which table 'candidates' does not promise."
+                    f"{did_you_mean(column, promised['candidates'])}"
+                )
     for criterion in study.eligibility:
         where = f"{page}, eligibility: '{criterion.id}'"
         yield from check_condition(where, criterion.keep, "candidates", promised.get("candidates"))

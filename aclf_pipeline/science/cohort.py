@@ -12,9 +12,9 @@ from datetime import date
 
 import polars as pl
 
-from aclf_pipeline.protocol import Protocol
+from aclf_pipeline.protocol import Protocol, Study
 from aclf_pipeline.science.eligibility import Criterion, apply_criteria
-from aclf_pipeline.science.endpoints import time_to_event
+from aclf_pipeline.science.endpoints import end_state, one_day, time_to_event
 from aclf_pipeline.science.organ_failure import OrganFailureCutoffs
 from aclf_pipeline.science.score_table import SCORES, add_scores
 
@@ -24,6 +24,8 @@ PROVENANCE = (KEY, "variable", "value", "value_text", "row_ids", "rule_ids", "ex
 SIGN_UNITS = {"map": "mm[Hg]", "spo2": "%"}
 # The percent sign of UCUM is a hundredth.
 PERCENT = 0.01
+# Who left against advice and was never heard of again; a study may have no such column.
+LEFT = "left_without_follow_up"
 # Which fact an event rests on.
 EVENT_FACTS = {"death": "death", "transplant": "transplant", "censored": "last_alive"}
 
@@ -44,12 +46,11 @@ def assemble(candidates: pl.DataFrame, facts: pl.DataFrame, protocol: Protocol, 
     `candidates` has one row per candidate and every column the criteria, scores and endpoints ask for; `facts` one row
     per candidate and variable. The cohort has one row per eligible candidate: the candidate's columns, a Float64 column
     per score of the study (null where it cannot be computed), and event, event_on, event_from, event_to, event_days
-    (see `endpoints.time_to_event`), endpoint_problem, endpoint_warning and calendar_year. Nothing after `as_of` counts.
-    A missing input stays missing. Raises CriteriaError or ScoreError with every misprint at once.
+    (see `endpoints.time_to_event`), endpoint_problem, endpoint_warning, end_state and calendar_year. Nothing after
+    `as_of` counts. A missing input stays missing. Raises CriteriaError or ScoreError with every misprint at once.
     """
     study = protocol.study
-    criteria = [Criterion(criterion.id, criterion.says, criterion.keep) for criterion in study.eligibility]
-    eligibility, attrition = apply_criteria(candidates, criteria)
+    eligibility, attrition = apply_criteria(candidates, criteria_of(study))
     eligible = candidates.join(eligibility.filter("eligible"), on=KEY, how="semi").sort(KEY)
     scored, lines = add_scores(
         eligible,
@@ -58,10 +59,25 @@ def assemble(candidates: pl.DataFrame, facts: pl.DataFrame, protocol: Protocol, 
         variable_units(protocol),
         cutoffs=_organ_failure_cutoffs(protocol),
     )
-    cohort = _timed(scored, as_of)
+    cohort = _timed(scored, as_of, max(study.horizons, default=None))
     own = facts.join(cohort, on=KEY, how="semi").select(PROVENANCE)
     provenance = pl.concat([own, _score_rows(lines, own), _event_rows(cohort, own)]).sort(KEY, "variable")
     return CohortTables(cohort, eligibility.sort(KEY), attrition, provenance)
+
+
+def criteria_of(study: Study) -> list[Criterion]:
+    """The criteria of a study, in the order of its page."""
+    return [Criterion(criterion.id, criterion.says, criterion.keep) for criterion in study.eligibility]
+
+
+def who_and_when(candidates: pl.DataFrame, study: Study, as_of: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Eligible candidates with their time and event, without scores, and the verdict on every candidate.
+
+    As `assemble` makes them, where nothing else of the cohort is asked.
+    """
+    eligibility, _ = apply_criteria(candidates, criteria_of(study))
+    eligible = candidates.join(eligibility.filter("eligible"), on=KEY, how="semi").sort(KEY)
+    return _timed(eligible, as_of, max(study.horizons, default=None)), eligibility
 
 
 def variable_units(protocol: Protocol) -> dict[str, str]:
@@ -98,22 +114,17 @@ def _organ_failure_cutoffs(protocol: Protocol) -> OrganFailureCutoffs | None:
     return None if cutoffs is None else OrganFailureCutoffs(**cutoffs)  # type: ignore[arg-type]
 
 
-def _timed(cohort: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def _timed(cohort: pl.DataFrame, as_of: date, longest: int | None) -> pl.DataFrame:
     """Add the event and its time. What is known as an interval enters by its middle day; the interval is kept."""
-    days = cohort.with_columns(_death_day=_one_day("death"), _transplant_day=_one_day("transplant"))
+    days = cohort.with_columns(_death_day=one_day("death"), _transplant_day=one_day("transplant"))
+    left = LEFT if LEFT in cohort.columns else None
     timed = time_to_event(days, death="_death_day", transplant="_transplant_day", as_of=as_of)
     return timed.with_columns(
         event_from=_bound_of_event("from"),
         event_to=_bound_of_event("to"),
+        end_state=end_state(as_of, longest, left=left),
         calendar_year=pl.col("time_zero").dt.year().cast(pl.Int64),
     ).drop("_death_day", "_transplant_day")
-
-
-def _one_day(what: str) -> pl.Expr:
-    """The day of a death or transplant, the middle of its interval, or its last possible day without a first one."""
-    first, last = pl.col(f"{what}_from"), pl.col(f"{what}_to")
-    middle = last - pl.duration(days=(last - first).dt.total_days() // 2)
-    return pl.coalesce(f"{what}_on", middle, last)
 
 
 def _bound_of_event(side: str) -> pl.Expr:

@@ -63,6 +63,24 @@ def apply_criteria(
     return verdict, _attrition(failed, criteria)
 
 
+def combinations(eligibility: pl.DataFrame, criteria: Sequence[Criterion]) -> pl.DataFrame:
+    """Count who fails exactly which criteria, whatever their order: one row per combination that occurs.
+
+    eligibility: the first frame of `apply_criteria` for these criteria. Columns: criteria_mask, criteria (ids, in the
+    order of the study; none for the eligible), failing (how many), candidates, share (of all). The commonest first.
+    """
+    ids = [criterion.id for criterion in criteria]
+    counted = eligibility.group_by("criteria_mask").agg(pl.len().cast(pl.Int64).alias("candidates"))
+    named = [[name for place, name in enumerate(ids) if mask >> place & 1] for mask in counted["criteria_mask"]]
+    return counted.select(
+        pl.col("criteria_mask").cast(pl.Int64),
+        pl.Series("criteria", named, dtype=pl.List(pl.String)),
+        pl.Series("failing", [len(names) for names in named], dtype=pl.Int64),
+        "candidates",
+        share=pl.col("candidates") / max(eligibility.height, 1),
+    ).sort("candidates", "criteria_mask", descending=[True, False])
+
+
 def _attrition(failed: pl.DataFrame, criteria: Sequence[Criterion]) -> pl.DataFrame:
     """Count each criterion in order, alone and at all."""
     flags = [failed[f"failed_{i}"] for i in range(len(criteria))]

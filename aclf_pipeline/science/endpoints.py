@@ -60,6 +60,42 @@ def time_to_event(
     ).drop(column for column in judged.columns if column.startswith("_") and column not in frame.columns)
 
 
+def one_day(what: str) -> pl.Expr:
+    """The day of a 'death' or 'transplant' from its columns _on, _from and _to.
+
+    The known day, else the middle of the interval in which it lies, else its last possible day without a first one.
+    """
+    first, last = pl.col(f"{what}_from"), pl.col(f"{what}_to")
+    middle = last - pl.duration(days=(last - first).dt.total_days() // 2)
+    return pl.coalesce(f"{what}_on", middle, last)
+
+
+def end_state(
+    as_of: date, longest: int | None, *, left: str | None = None, days: str = "event_days", event: str = "event"
+) -> pl.Expr:
+    """What ended the observation of a row of `time_to_event`: an event, or one of the ways of being censored.
+
+    'death' or 'transplant'; 'against_advice' where the column `left` is true (left against advice, never heard of
+    again: informative, never counted alive); 'end_of_data' where the last sign of life is of `as_of`; 'completed' where
+    it lies on or after the longest horizon of the study, in days; else 'lost_to_follow_up'. Null without an event.
+    """
+    has_left = pl.lit(value=False) if left is None else pl.col(left).fill_null(value=False)
+    reached = pl.lit(value=False) if longest is None else pl.col(days) >= longest
+    return (
+        pl.when(pl.col(event) != CENSORED)
+        .then(event)
+        .when(pl.col(event).is_null())
+        .then(pl.lit(None, pl.String))
+        .when(has_left)
+        .then(pl.lit("against_advice"))
+        .when(pl.col("event_on") >= as_of)
+        .then(pl.lit("end_of_data"))
+        .when(reached)
+        .then(pl.lit("completed"))
+        .otherwise(pl.lit("lost_to_follow_up"))
+    )
+
+
 def _problem() -> pl.Expr:
     """Say why a row has no time to event."""
     days_before = (-pl.col("event_days")).cast(pl.String)

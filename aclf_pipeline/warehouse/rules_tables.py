@@ -59,6 +59,13 @@ def load_rules(wh: Warehouse, protocol: Protocol) -> dict[str, int]:
     return {table: len(found) for table, found in rows.items()}
 
 
+def set_parameter(wh: Warehouse, parameter: str, value: Any) -> None:
+    """Put another value of one parameter of the study into `rules.parameters`; for rehearsals."""
+    wh.execute(
+        "update rules.parameters set value = ?, text = ? where parameter = ?", [*_value_and_text(value), parameter]
+    )
+
+
 def _none_first(row: Row) -> tuple[tuple[bool, str], ...]:
     return tuple((cell is not None, str(cell)) for cell in row)
 
