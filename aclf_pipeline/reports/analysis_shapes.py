@@ -169,6 +169,10 @@ SHAPES: Mapping[str, tuple[Shape, ...]] = {
                                    N, EVENTS)),
         Shape("baseline", "At the values counted from",
               (text("horizon", "Day", "num"), share("survival", "S₀"), share("risk", "Risk"))),
+        Shape("points", "Points of a nomogram",
+              (variable("variable", "Factor"), text("value", "Value", "num"), number("points", "Points"))),
+        Shape("chances", "Points that go with each chance of no event",
+              (text("horizon", "Day", "num"), share("survival", "Chance"), number("points", "Points"))),
     ),
     "validation": (
         Shape("", "Apparent and optimism-corrected performance",

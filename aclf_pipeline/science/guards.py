@@ -74,7 +74,7 @@ def before(spec: Analysis, given: Given) -> tuple[Verdict, ...]:
     return (
         *wording(spec, (spec.says,)),
         *immortal_time(spec, given),
-        *leakage(spec, given.study),
+        *leakage(spec, given),
         *transplant(spec, given),
         *competing(spec, given),
         *df_within_budget(spec, given),
@@ -165,12 +165,12 @@ def _names(spec: Analysis, given: Given) -> tuple[tuple[str, str], ...]:
     return (*own, *baseline_names(root(spec, given.plan))) if isinstance(spec, OfModel) else own
 
 
-def leakage(spec: Analysis, study: Study) -> Iterator[Verdict]:
+def leakage(spec: Analysis, given: Given) -> Iterator[Verdict]:
     """A column known only after time zero, the outcome's own among them, as a baseline covariate."""
     if isinstance(spec, TableOne):
         return
-    for what, name in baseline_names(spec):
-        late = [column for column in measured_late(name, study, _entry_day(spec)) if not _is_count(column)]
+    for what, name in _names(spec, given):
+        late = [column for column in measured_late(name, given.study, _entry_day(spec)) if not _is_count(column)]
         if late:
             yield Verdict(
                 "leakage",

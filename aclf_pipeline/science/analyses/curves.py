@@ -56,6 +56,11 @@ def kaplan_meier_curves(spec: KaplanMeier, given: Given) -> AnalysisResult:
         for day in spec.horizons
         for row in survival_at(table, day).iter_rows(named=True)
     ]
+    rows += [
+        _at(row, f"at_risk_{day}d", "at_risk", "count") | {"lower": None, "upper": None}
+        for day in spec.horizons
+        for row in survival_at(table, day).iter_rows(named=True)
+    ]
     rows += [_at(row, "median_days", "median", "Kaplan–Meier") for row in median_survival(table).iter_rows(named=True)]
     return AnalysisResult(table, keyed(given, spec, rows), {"risk": risk}, (*cause_specific(endpoint), *cut))
 

@@ -88,6 +88,9 @@ def influence(spec: Influence, given: Given) -> AnalysisResult:
         {"key": "beyond", "estimate": float(beyond.sum()), "method": f"|dfbeta| > {spec.beyond:g} SE", **counts},
         {"key": "largest", "estimate": float(np.abs(worst).max()), "method": "largest |dfbeta| in SE", **counts},
     ]
+    for row in table.iter_rows(named=True):
+        for name in ("dfbetas", "martingale"):
+            rows.append({"key": f"{name}:{row['rank']}", "estimate": row[name], "method": f"{row['term']}", **counts})
     more, remarks = {}, [f"{int(beyond.sum())} of {len(moved)} change a coefficient by more than {spec.beyond:g} SE."]
     if beyond.any():
         try:
@@ -144,6 +147,11 @@ def functional_form(spec: FunctionalForm, given: Given) -> AnalysisResult:
         {"key": f"nonlinear:{row['covariate']}", "estimate": row["nonlinear"], "p": row["p_nonlinear"], **counts,
          "method": f"Wald test of the nonlinear terms, {row['df_nonlinear']} df, {spec.knots} knots"}
         for row in table.drop_nulls("nonlinear").iter_rows(named=True)
+    ]  # fmt: skip
+    rows += [
+        {"key": f"association:{row['covariate']}", "estimate": row["statistic"], "p": row["p"], **counts,
+         "method": f"Wald test of all terms, {row['df']} df"}
+        for row in table.drop_nulls("statistic").iter_rows(named=True)
     ]  # fmt: skip
     if not rows:
         raise StatisticalProblem("; ".join(str(line["reason"]) for line in lines))

@@ -100,9 +100,11 @@ def _whole(result: CoxResult) -> list[Row]:
 def _remedied(spec: Cox, fitted: Fitted) -> tuple[CoxResult, tuple[str, ...]]:
     """The fit with the stanza's remedy for covariates whose ratio changes over time, and what is said of it."""
     changing = [name for name in fitted.changing if name in spec.covariates]
-    if not changing or spec.remedy is None:
+    if not changing:
         return fitted.result, ()
     named = ", ".join(changing)
+    if spec.remedy is None:
+        return fitted.result, (f"The hazard ratio of {named} changes over time.",)
     if spec.remedy == "strata":
         kept = [name for name in spec.covariates if name not in changing]
         if not kept:

@@ -59,6 +59,8 @@ def lasso(spec: Lasso, given: Given) -> AnalysisResult:
         keys.append({"key": f"hr:{row['term']}", "estimate": row["hr"], "method": "lasso", **counts})
         keys.append({"key": f"selected:{row['term']}", "estimate": row["selected"],
                      "method": f"share of {spec.resamples} resamples", **counts})  # fmt: skip
+        keys.append({"key": f"positive:{row['term']}", "estimate": row["positive"],
+                     "method": f"share of {spec.resamples} resamples above 1", **counts})  # fmt: skip
     said = (
         f"{spec.folds} folds, {spec.resamples} resamples, seed {spec.seed}; {sum(failures.values())} had no fit. No "
         "p-value comes of this, and the plan's model stays.",

@@ -23,11 +23,16 @@ from aclf_pipeline.science.calibration import calibrate
 from aclf_pipeline.science.cox_fit import fit_cox
 from aclf_pipeline.science.decision_curve import decision_curve
 from aclf_pipeline.science.fine_gray import fit_fine_gray, predicted_incidence
+from aclf_pipeline.science.fine_gray_episodes import fit_fine_gray_episodes
+from aclf_pipeline.science.nomogram import nomogram
 from aclf_pipeline.science.problems import StatisticalProblem
 from aclf_pipeline.science.risk_sets import Floats, Ints
+from aclf_pipeline.science.sample_size import expected_shrinkage
 from aclf_pipeline.science.survival_performance import brier_score, time_dependent_auc
 
 MODEL = "model"
+LEAST_SHRINKAGE = 0.8
+"""Below this no nomogram is drawn; guard of the plan."""
 NEAR_0, NEAR_1 = 1e-6, 1 - 1e-6
 
 
@@ -66,7 +71,8 @@ def equation(spec: Prediction, given: Given) -> AnalysisResult:
     """Coefficients, the values they are counted from, and the baseline risk at each horizon.
 
     Table: term, coefficient, centre, n, events. baseline: horizon, survival (probability of no event of the kind at the
-    centre), risk. Risk by a horizon = 1 − survival^exp(Σ coefficient·(value − centre)).
+    centre), risk. Risk by a horizon = 1 − survival^exp(Σ coefficient·(value − centre)). points, chances: a nomogram of
+    the same model (see `nomogram.Nomogram`), where its expected shrinkage allows one.
     """
     model = given.model(spec)
     frame = given.counted(model)
@@ -89,12 +95,39 @@ def equation(spec: Prediction, given: Given) -> AnalysisResult:
                 for row in table.iter_rows(named=True)]  # fmt: skip
     results += [{"key": f"baseline_{row['horizon']}d", "estimate": row["survival"], **counts}
                 for row in baseline.iter_rows(named=True)]  # fmt: skip
+    points, shrinkage = _nomogram(time, code, design, names, horizons)
+    results += [{"key": f"points:{row['variable']}={row['value']}", "estimate": row["points"], **counts}
+                for row in points["points"].iter_rows(named=True)] if points else []  # fmt: skip
+    results += [{"key": f"points_{row['horizon']:g}d:{row['survival']:g}", "estimate": row["points"], **counts}
+                for row in points["chances"].iter_rows(named=True)] if points else []  # fmt: skip
+    results.append({"key": "expected_shrinkage", "estimate": shrinkage, "n": n, "events": events,
+                    "method": "heuristic, 1 − df / likelihood ratio"})  # fmt: skip
     said = (
         f"Risk by a horizon = 1 − S₀^exp(Σ coefficient × (value − centre)), by a {made.method} model; yes 1, no 0.",
         "It has not been tried on other patients; see the internal validation.",
+        *(
+            [f"No nomogram: the expected shrinkage is {shrinkage:.2f}, below {LEAST_SHRINKAGE:g}."]
+            if not points
+            else []
+        ),
         *lacking(frame.height, rows.height),
     )
-    return AnalysisResult(table, keyed(given, spec, results), {"baseline": baseline}, said)
+    return AnalysisResult(table, keyed(given, spec, results), {"baseline": baseline, **points}, said)
+
+
+def _nomogram(
+    time: Floats, code: Ints, design: Floats, names: Sequence[str], horizons: Sequence[int]
+) -> tuple[dict[str, pl.DataFrame], float]:
+    """Points and chances of a nomogram, none for a model that is expected to shrink too much; and that shrinkage."""
+    if (code == 2).any():
+        fit = fit_fine_gray_episodes(time, code, design, names)
+    else:
+        fit = fit_cox(time, code == 1, design, names)
+    shrinkage = expected_shrinkage(len(names), fit.lr.statistic)
+    if shrinkage < LEAST_SHRINKAGE:
+        return {}, shrinkage
+    made = nomogram(fit, [float(day) for day in horizons])
+    return {"points": made.points, "chances": made.survival}, shrinkage
 
 
 def performance(spec: Performance, given: Given) -> AnalysisResult:

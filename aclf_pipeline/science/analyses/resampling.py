@@ -109,6 +109,11 @@ def imputations(spec: Imputations, given: Given) -> AnalysisResult:
         said.append(f"More than half of the information on {', '.join(much)} is imputed.")
     more = {"missing": sets.missing.select("column", "n", "n_missing", "share", "method"),
             "mixing": convergence(sets.chains)}  # fmt: skip
+    rows += [{"key": f"missing:{row['column']}", "estimate": row["share"], "n": row["n"], "method": "share missing"}
+             for row in more["missing"].iter_rows(named=True)]  # fmt: skip
+    rows += [{"key": f"mixing_{what}:{row['column']}", "estimate": row[what],
+              "method": "potential scale reduction (Gelman & Rubin 1992)"}
+             for row in more["mixing"].iter_rows(named=True) for what in ("mean", "sd")]  # fmt: skip
     return AnalysisResult(table, keyed(given, spec, rows), more, (*cause_specific(given.endpoint(spec)), *said))
 
 
@@ -133,6 +138,7 @@ def validation(spec: Validation, given: Given) -> AnalysisResult:
     for row in table.iter_rows(named=True):
         key = row["measure"] if row["horizon"] is None else f"{row['measure']}_{row['horizon']:g}d"
         rows.append({"key": f"apparent:{key}", "estimate": row["apparent"], "method": "on its own rows", **counts})
+        rows.append({"key": f"optimism:{key}", "estimate": row["optimism"], "method": method, **counts})
         rows.append({"key": f"corrected:{key}", "estimate": row["corrected"], "lower": row["lower"],
                      "upper": row["upper"], "method": method, **counts})  # fmt: skip
     rows.append({"key": "failed", "estimate": float(found.failed), "method": "resamples without a model", **counts})
