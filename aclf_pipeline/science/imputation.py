@@ -112,10 +112,11 @@ def convergence(chains: pl.DataFrame) -> pl.DataFrame:
 
 
 def nelson_aalen(data: Outcomes, cause: int) -> Floats:
-    """Return the Nelson–Aalen cumulative hazard of a cause at each row's own time (n), with delayed entry."""
+    """Return the Nelson–Aalen cumulative hazard of a cause each row was exposed to (n): from its entry to its time."""
     times, counts = np.unique(data.time[data.happened(cause)], return_counts=True)
     steps = np.concatenate([[0.0], np.cumsum(counts / at_risk(data, times))])
-    return np.asarray(steps[np.searchsorted(times, data.time, side="right")])
+    at, before = (np.searchsorted(times, when, side="right") for when in (data.time, data.entry))
+    return np.asarray(steps[at] - steps[before])
 
 
 def _scale_reduction(part: pl.DataFrame, what: str) -> float | None:

@@ -159,10 +159,10 @@ def test_the_cumulative_hazard_by_hand() -> None:
     0      1     1       hazard of 1: 1/3
     0      2     2
     0      2     1       1/3 + 1/3 (one entered at 1.5, one left)
-    1.5    3     0
+    1.5    3     0       1/3: the first was before its entry
     """
     data = read_outcomes("x", [1, 2, 2, 3], [1, 2, 1, 0], entry=[0, 0, 0, 1.5])
-    np.testing.assert_allclose(nelson_aalen(data, 1), [1 / 3, 2 / 3, 2 / 3, 2 / 3])
+    np.testing.assert_allclose(nelson_aalen(data, 1), [1 / 3, 2 / 3, 2 / 3, 1 / 3])
     np.testing.assert_allclose(nelson_aalen(data, 2), [0, 1 / 3, 1 / 3, 1 / 3])
 
 
