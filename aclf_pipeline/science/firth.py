@@ -157,7 +157,7 @@ class _Penalised:
         sign, log_determinant = np.linalg.slogdet(information) if np.isfinite(information).all() else (0.0, 0.0)
         if not sign > 0:
             return _Point(beta, -np.inf, np.zeros_like(beta), information)
-        gradient = state.gradient + self._slope(state, np.linalg.inv(information)) / 2
+        gradient = state.gradient + self._slope(state, np.asarray(np.linalg.inv(information), dtype=np.float64)) / 2
         return _Point(beta, state.loglik + float(log_determinant) / 2, gradient, information)
 
     def _slope(self, state: State, inverse: Floats) -> Floats:

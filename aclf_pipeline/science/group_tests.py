@@ -164,7 +164,7 @@ def _merged(left: Ints, chance: Floats, times: Floats) -> tuple[Ints, Floats, Fl
     """Count states with the same margins left and the same probability so far together."""
     key = np.column_stack([left, np.round(chance * 1e8).astype(np.int64)])
     _, first, place = np.unique(key, axis=0, return_index=True, return_inverse=True)
-    return left[first], chance[first], np.bincount(place.ravel(), weights=times)
+    return left[first], chance[first], np.asarray(np.bincount(place.ravel(), weights=times), dtype=np.float64)
 
 
 def normality(frame: pl.DataFrame, variables: Sequence[str], by: str) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from aclf_pipeline.science.outcomes import read_outcomes
 from aclf_pipeline.science.problems import StatisticalProblem
-from aclf_pipeline.science.risk_sets import Floats
+from aclf_pipeline.science.risk_sets import Floats, Ints
 
 WHAT = "product limit"
 COLUMNS = ("time", "at_risk", "events", "censored", "survival", "se", "lower", "upper")
@@ -99,13 +99,13 @@ def product_limit(
     happened = data.code > 0
     times, place = np.unique(data.time, return_inverse=True)
     first = np.searchsorted(times, data.entry, "right")
-    left = np.bincount(place, case, len(times))
-    events = np.bincount(place, case * happened, len(times))
-    entered = np.cumsum(np.bincount(first, case, len(times) + 1)[: len(times)])
+    left = np.asarray(np.bincount(place, case, len(times)), dtype=np.float64)
+    events = np.asarray(np.bincount(place, case * happened, len(times)), dtype=np.float64)
+    entered = np.cumsum(np.bincount(first, case, len(times) + 1)[: len(times)], dtype=np.float64)
     at_risk = entered - np.concatenate([[0.0], np.cumsum(left)[:-1]])
     at_risk = np.where(at_risk < 1e-9 * case.sum(), 0.0, at_risk)
     survivors = np.where(np.isclose(at_risk, events, rtol=1e-12), 0.0, at_risk - events)
-    survival = np.cumprod(np.divide(survivors, at_risk, out=np.ones_like(at_risk), where=at_risk > 0))
+    survival = np.cumprod(np.divide(survivors, at_risk, out=np.ones_like(at_risk), where=at_risk > 0), dtype=np.float64)
     influence = np.zeros((0, len(times)))
     if robust:
         influence = _influence(survival, (at_risk, survivors), (first, place), happened)
@@ -135,7 +135,7 @@ def _limits(survival: Floats, se: Floats, interval: str, z: float) -> tuple[Floa
 
 
 def _influence(
-    survival: Floats, counts: tuple[Floats, Floats], span: tuple[Floats, Floats], happened: np.ndarray
+    survival: Floats, counts: tuple[Floats, Floats], span: tuple[Ints, Ints], happened: np.ndarray
 ) -> Floats:
     """Slope of survival by the weight of each row (n × k)."""
     at_risk, survivors = counts

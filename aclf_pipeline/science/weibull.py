@@ -69,7 +69,13 @@ def fit_weibull(stop: Floats, event: Bools, design: Floats, names: Sequence[str]
     if not (np.diag(vcov) > 0).all():
         raise StatisticalProblem(f"{WHAT} has no maximum: covariates separate the events")
     return WeibullFit(
-        ("(intercept)", *names), theta[:-1], float(np.exp(theta[-1])), vcov, value, n, int(happened.sum())
+        ("(intercept)", *names),
+        np.asarray(theta[:-1], dtype=np.float64),
+        float(np.exp(theta[-1])),
+        vcov,
+        value,
+        n,
+        int(happened.sum()),
     )
 
 
