@@ -176,18 +176,27 @@ def refresh(
 @app.command()
 def trace(
     patient: Annotated[str, typer.Argument(help="Pseudonymous id of a candidate, person or record")],
-    variable: Annotated[str | None, typer.Argument(help="Variable of the cohort; without it, all of them")] = None,
+    variable: Annotated[str | None, typer.Argument(help="Variable of the cohort; without it, the whole story")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every variable to the bytes, instead of the story")] = False,
     study: Study = None,
     source: Source = None,
     home: Home = None,
 ) -> None:
-    """Follow a cohort value back to the bytes it came from."""
-    from aclf_pipeline.warehouse.trace import render
+    """Tell the story of a patient in or out of the cohort, or follow one value back to the bytes it came from."""
+    from aclf_pipeline.protocol import load_protocol
+    from aclf_pipeline.warehouse.story import tell
+    from aclf_pipeline.warehouse.trace import find_candidate
     from aclf_pipeline.warehouse.trace import trace as follow
+    from aclf_pipeline.warehouse.trace_text import render, render_story
 
     settings = _settings(study=study, source=source, home=home)
     with plain_errors(), _warehouse(settings) as wh:
-        for line in render(follow(wh, patient, variable)):
+        if variable is None and not every:
+            told = tell(wh, load_protocol(settings.protocol, settings.study).study, find_candidate(wh, patient)[0])
+            lines = render_story(told)
+        else:
+            lines = render(follow(wh, patient, variable))
+        for line in lines:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 

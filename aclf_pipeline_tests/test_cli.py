@@ -230,15 +230,46 @@ class TestTrace:
         assert 10 ** float(value) == pytest.approx(float(product), rel=1e-5)
 
     def test_all_values_of_a_candidate_one_line_per_fact(self, of_clean, traced):
-        result = of_clean("trace", traced["candidate_id"])
+        result = of_clean("trace", traced["candidate_id"], "--all")
         heads = [line for line in result.stdout.splitlines() if re.match(r"^[a-z_0-9]+ = ", line)]
         assert len(heads) > 40
         assert not [head for head in heads if "missing " in head or head.endswith(" 1 1")]
-        starts = ("candidate ", "  why: ", "  from: ", "  rules: ", "  … and ", "    ")
+        starts = ("candidate ", "  why: ", "  from: ", "  rules: ", "  … and ", "  not taken: ", "    ")
         stray = [
             line for line in result.stdout.splitlines() if line and line not in heads and not line.startswith(starts)
         ]
         assert stray == [], "a line break inside a delivered text does not break the page"
+
+    @pytest.mark.parametrize("eligible", [True, False])
+    def test_the_story_of_a_patient_in_or_out_of_the_cohort_names_every_criterion(self, of_clean, clean, eligible):
+        with Warehouse.open(clean.settings.warehouse) as wh:
+            candidate, infusions = wh.rows(
+                """select c.candidate_id, c.infusions from marts.eligibility as e inner join marts.candidates as c
+                   using (candidate_id) where e.eligible = ? order by c.infusions desc, c.candidate_id limit 1""",
+                [eligible],
+            )[0]
+            criteria = [name for (name,) in wh.rows("select criterion from marts.attrition order by step")]
+            reasons = wh.scalar("select exclusion_reasons from marts.eligibility where candidate_id = ?", [candidate])
+        result = of_clean("trace", candidate)
+        assert result.exit_code == 0
+        lines = result.stdout.splitlines()
+        assert (
+            lines[0].split(": ", 1)[1].startswith("in the cohort" if eligible else f"not in the cohort ({reasons[0]})")
+        )
+        verdicts = dict(re.findall(r"^ +\d+ (\w+): (met|not met)", result.stdout, re.MULTILINE))
+        assert verdicts == {name: "not met" if name in reasons else "met" for name in criteria}
+        infused = lines[lines.index("Infusions") + 1 : lines.index("", lines.index("Infusions"))]
+        assert sum("is_counted=yes" in line for line in infused) == infusions
+
+    def test_every_candidate_has_a_page_that_the_study_page_leads_to(self, clean):
+        reports = clean.settings.reports
+        with Warehouse.open(clean.settings.warehouse) as wh:
+            candidates = {name for (name,) in wh.rows("select candidate_id from marts.candidates")}
+        study = (reports / "study.html").read_text("utf-8")
+        assert set(re.findall(r'href="stories/(\w+)\.html"', study)) == candidates
+        assert {path.stem for path in (reports / "stories").glob("*.html")} == candidates
+        released = next(clean.settings.releases.glob("*/study.html")).read_text("utf-8")
+        assert "stories/" not in released
 
     def test_an_unknown_patient_is_answered_with_the_nearest_once(self, of_clean, traced):
         known = traced["candidate_id"]

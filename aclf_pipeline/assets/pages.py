@@ -17,6 +17,7 @@ import polars as pl
 from aclf_pipeline.assets.delivered_columns import delivered_headers, repaired_columns, rule_columns
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.site import Download, renewed, replace_page, write_downloads, write_pages
+from aclf_pipeline.assets.stories import write_stories
 from aclf_pipeline.assets.validation_frames import (
     EXPECTATIONS,
     ledger_frames,
@@ -175,9 +176,16 @@ def write_study(house: House, wh: Warehouse, data_digest: str) -> Path:
             for spec, found in analyses
         ),
         missingness=study.missingness(cohort, [*protocol.study.baseline, *protocol.study.scores]),
+        stories=write_stories(house, wh),
         synthetic=house.settings.is_synthetic,
     )
     return _write(house, "study.html", study.page(context))
+
+
+def released_study(house: House) -> Path:
+    """The study page as a release holds it: a release has no page per candidate."""
+    page = (house.settings.reports / "study.html").read_text("utf-8")
+    return _write(house, "release/study.html", study.without_stories(page))
 
 
 def _write(house: House, name: str, page: str) -> Path:

@@ -14,7 +14,7 @@ from aclf_pipeline.assets.exchange import write_exchange
 from aclf_pipeline.assets.gate import LEDGER
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.metadata import OWNERS, Yielded, key
-from aclf_pipeline.assets.pages import finish_published, write_dictionary, write_study
+from aclf_pipeline.assets.pages import finish_published, released_study, write_dictionary, write_study
 from aclf_pipeline.warehouse.release import content_digest, publish
 
 PAGES = ("study", "dictionary")
@@ -82,7 +82,7 @@ def _release(house: House) -> dg.AssetsDefinition:
     @dg.multi_asset(name="publish", specs=specs)
     def publish_release(context: dg.AssetExecutionContext) -> Iterator[Yielded]:
         settings, pages = house.settings, {f"{name}.html": house.settings.reports / f"{name}.html" for name in PAGES}
-        pages |= write_exchange(house)
+        pages |= {"study.html": released_study(house), **write_exchange(house)}
         with house.open() as wh:
             made = publish(wh, settings.study, house.as_of, settings.releases, pages,
                            protocol_digest=house.protocol.digest, synthetic=settings.is_synthetic)  # fmt: skip

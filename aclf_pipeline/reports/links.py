@@ -1,4 +1,4 @@
-"""Where every page and download of the validation site lies, relative to its root: the folder of all pages.
+"""Where stories and every page and download of the validation site lie, relative to the folder of all pages.
 
 What does not belong here: what is in them.
 """
@@ -10,8 +10,15 @@ from typing import Any
 
 OVERVIEW = "validation.html"
 CASES = "cases.html"
+STORIES = "stories"
+STORY_STYLE = f"{STORIES}/story.css"
 OWN = (OVERVIEW, CASES, "rules", "files")
 """Everything of the site; whatever else lies in the same folder is somebody else's."""
+
+
+def story_page(candidate: Any) -> str:
+    """The story of a candidate, under its pseudonym."""
+    return f"{STORIES}/{_name(candidate)}.html"
 
 
 def rule_page(rule_id: Any) -> str:

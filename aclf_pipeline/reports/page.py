@@ -75,7 +75,7 @@ def _environment() -> Environment:
         )
     }
     made.filters |= {"anchor": anchor, "columns": columns, "svg": _svg}
-    made.filters |= {"rule_page": links.rule_page, "file_page": links.file_page}
+    made.filters |= {"rule_page": links.rule_page, "file_page": links.file_page, "story_page": links.story_page}
     made.globals |= {"ratio_interval": tables.ratio_interval, "share_interval": tables.share_interval}
     return made
 

@@ -1,33 +1,25 @@
 """The journey of a value: from the cohort back through the protocol's unit and the staged row to the delivered line.
 
-What does not belong here: computing anything; every step is read from a table that the refresh left behind.
+What does not belong here: computing anything (every step is read from a table that the refresh left behind), the lines
+of text (`trace_text`), and what is no value of a candidate (`story`).
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from aclf_pipeline.contracts import KINDS
 from aclf_pipeline.warehouse.connection import Warehouse, WarehouseError, quoted
+from aclf_pipeline.warehouse.places import files_of, place
 from aclf_pipeline.warehouse.row_id import unpack
 
 _MOST_STEPS = 20
 """Source rows of one value that are followed; the rest are counted."""
-_MOST_CELLS = 20
+_MOST_OTHERS = 10
 _HIDDEN = ("_row_id", "patient_id", "name_id", "national_id", "person_id")
-_VERDICTS = {
-    "used": "a number",
-    "censored": "only a limit, not a number",
-    "text": "no number",
-    "unknown_unit": "the protocol has no factor for its unit",
-    "other_specimen": "not of blood",
-    "unmapped": "no analyte of the protocol",
-}
-"""What a verdict of intermediate.labs means, for a reader."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +30,8 @@ class Step:
     file: str | None
     sheet: str | None
     line: int
+    delivery: str | None
+    """Batch and bytes the file came as: its name, encoding and SHA-256."""
     cells: dict[str, str]
     """Cells as delivered, pseudonyms left out."""
     receipts: list[str]
@@ -66,6 +60,8 @@ class TracedValue:
     rule_ids: list[str]
     steps: list[Step]
     more_rows: int
+    others: list[str]
+    """Further readings of the variable's window that were not taken, with their places."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,7 @@ def trace(wh: Warehouse, patient: str, variable: str | None = None) -> Trace:
     """
     if "marts.candidates" not in wh.tables():
         raise WarehouseError("trace: there is no marts.candidates yet. Refresh the study first.")
-    candidate, person = _candidate(wh, patient)
+    candidate, person = find_candidate(wh, patient)
     verdict, source = _verdict(wh, candidate)
     facts = wh.rows(
         f"select variable, value, value_text, row_ids, rule_ids, explanation from {source}"
@@ -103,121 +99,21 @@ def trace(wh: Warehouse, patient: str, variable: str | None = None) -> Trace:
                 f"trace: candidate '{candidate}' has no variable '{variable}'.{near} There are: {', '.join(known)}."
             )
         facts = [fact for fact in facts if fact[0] == variable]
-    units = _units(wh)
+    units = units_of(wh)
     values = [
         TracedValue(
             name, value, text, units.get(name), explanation, list(rules or ()),
             [_step(wh, row_id) for row_id in (row_ids or ())[:_MOST_STEPS]],
             max(0, len(row_ids or ()) - _MOST_STEPS),
+            _others(wh, candidate, name, row_ids or ()),
         )
         for name, value, text, row_ids, rules, explanation in facts
     ]  # fmt: skip
     return Trace(candidate, person, verdict, values, _cases_of_person(wh, person))
 
 
-def render(traced: Trace) -> Iterator[str]:
-    """A trace as lines of text for a terminal."""
-    yield f"candidate {traced.candidate_id}, person {traced.person_id or 'not linked'}: {traced.verdict}"
-    yield from (f"  case: {case}" for case in traced.cases)
-    for value in traced.values:
-        yield ""
-        yield f"{value.variable} = {_shown_value(value)}"
-        yield f"  why: {value.explanation}"
-        if value.rule_ids:
-            yield f"  rules: {', '.join(value.rule_ids)}"
-        for step in value.steps:
-            yield from _step_lines(step)
-        if value.more_rows:
-            yield f"  … and {value.more_rows} more rows"
-
-
-def _shown_value(value: TracedValue) -> str:
-    """The value with its unit, or with the words it stands for when it has none."""
-    if value.value is None:
-        return value.value_text or "missing"
-    if value.unit:
-        return f"{_text(value.value)} {value.unit}"
-    number, words = _text(value.value), value.value_text or ""
-    return number if words.startswith(number) or not words else f"{number} ({words})"
-
-
-def _step_lines(step: Step) -> Iterator[str]:
-    sheet = f", sheet {step.sheet}" if step.sheet else ""
-    yield f"  from: {step.file or 'unknown file'}{sheet}, line {step.line}"
-    if step.cells:
-        yield f"    delivered   {_pairs(step.cells)}"
-    for receipt in step.receipts:
-        yield f"    repaired    {receipt}"
-    if step.staged and step.kind == "labs":
-        yield f"    read as     {_reading(step.staged)}"
-    elif step.staged:
-        yield f"    read as     {step.kind}: {_pairs(step.staged)}"
-    for repair in step.repairs:
-        yield f"    put right   {repair}"
-    if step.harmonised:
-        yield f"    converted   {_conversion(step.repaired or step.staged, step.harmonised)}"
-        if "unit_evidence" in step.harmonised:
-            yield f"    because     {step.harmonised['unit_evidence']} ({step.harmonised['unit_confidence']})"
-        verdict = str(step.harmonised.get("verdict"))
-        yield f"    verdict     {verdict}{f', {_VERDICTS[verdict]}' if verdict in _VERDICTS else ''}"
-    if step.rule_ids:
-        yield f"    flagged by  {', '.join(step.rule_ids)}"
-    yield from (f"    evidence of {case}" for case in step.cases)
-
-
-def _reading(staged: dict[str, Any]) -> str:
-    """A laboratory result as staging understood it: raw text and unit, what they mean, and of what."""
-    raw = f"text '{staged.get('value_text', '')}', " + (
-        f"unit '{staged['unit_text']}'" if "unit_text" in staged else "no unit"
-    )
-    facts = [
-        f"{name} {_text(staged[column])}"
-        for name, column in {
-            "LOINC": "loinc", "specimen": "specimen", "collected": "collected_at", "reported": "reported_at",
-            "report": "report_status", "repaired:": "receipt",
-        }.items()
-        if column in staged
-    ]  # fmt: skip
-    return f"{_quantity(staged)} ({raw}); {', '.join(facts)}"
-
-
-def _conversion(staged: dict[str, Any], harmonised: dict[str, Any]) -> str:
-    """`9.4 mg/dL × 17.104 = 160.8 umol/L (bilirubin_total)`, or why there is none."""
-    if "factor" not in harmonised or "value" not in harmonised:
-        return f"not converted ({harmonised.get('analyte', 'no analyte')})"
-    return (
-        f"{_quantity(staged)} × {_text(harmonised['factor'])} = {_quantity(harmonised)}"
-        f" ({harmonised.get('analyte', 'no analyte')})"
-    )
-
-
-def _quantity(cells: dict[str, Any]) -> str:
-    """A number with its operator, unless it is an exact one, and its unit, unless that is one."""
-    if cells.get("value") is None:
-        return str(cells.get("text_result", "no number"))
-    operator, unit = cells.get("operator", "="), cells.get("unit", "1")
-    return f"{'' if operator == '=' else f'{operator} '}{_text(cells['value'])}{'' if unit == '1' else f' {unit}'}"
-
-
-def _text(value: Any) -> str:
-    """A cell for a line of text: no line breaks, no seconds of zero, no digits beyond measurement."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.7g}"
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
-    return " ⏎ ".join(str(value).splitlines())
-
-
-def _pairs(cells: dict[str, Any]) -> str:
-    shown = [f"{name}={_text(value)}" for name, value in cells.items()]
-    more = f" … {len(shown) - _MOST_CELLS} more" if len(shown) > _MOST_CELLS else ""
-    return "  ".join(shown[:_MOST_CELLS]) + more
-
-
-def _candidate(wh: Warehouse, patient: str) -> tuple[str, str | None]:
-    """(candidate_id, person_id) of a candidate, person or record."""
+def find_candidate(wh: Warehouse, patient: str) -> tuple[str, str | None]:
+    """(candidate_id, person_id) of a candidate, person or record; of a person's several candidates the first."""
     found = wh.rows(
         """-- the candidate meant: one row per candidate
         select distinct c.candidate_id, c.person_id
@@ -254,7 +150,7 @@ def _verdict(wh: Warehouse, candidate: str) -> tuple[str, str]:
     return f"not in the cohort ({reason or 'no verdict yet'})", "intermediate.facts"
 
 
-def _units(wh: Warehouse) -> dict[str, str]:
+def units_of(wh: Warehouse) -> dict[str, str]:
     """Variable → unit, for variables that are analytes and whose unit is not one; a logarithm says that it is one."""
     found = wh.rows(
         "select b.variable, a.unit from rules.baseline as b join rules.analytes as a"
@@ -265,17 +161,41 @@ def _units(wh: Warehouse) -> dict[str, str]:
     }
 
 
+def _others(wh: Warehouse, candidate: str, variable: str, taken: Sequence[int]) -> list[str]:
+    """Readings in the variable's window that are not the one picked, in time; the first few."""
+    if "intermediate.readings" not in wh.tables():
+        return []
+    found = wh.rows(
+        """-- readings that were not taken: one row per reading
+        select observed_at, submitted, value, _row_id from intermediate.readings
+        where candidate_id = $candidate and variable = $variable and not list_contains($taken, _row_id)
+        order by observed_at, _row_id""",
+        {"candidate": candidate, "variable": variable, "taken": [*taken, 0]},
+    )
+    files = files_of(wh) if found else {}
+    told = [
+        f"{observed}, {submitted or value}, {place(row_id, files)}"
+        for observed, submitted, value, row_id in found[:_MOST_OTHERS]
+    ]
+    return told + ([f"and {len(found) - _MOST_OTHERS} more"] if len(found) > _MOST_OTHERS else [])
+
+
 def _step(wh: Warehouse, row_id: int) -> Step:
-    place = unpack(row_id)
-    found = wh.rows("select path, raw_table, sheets from quality.files where file_id = ?", [place.file_id])
-    path, raw_table, sheets = found[0] if found else (None, None, None)
+    at = unpack(row_id)
+    found = wh.rows(
+        "select path, raw_table, sheets, concat_ws(', ', 'batch ' || batch, encoding, 'SHA-256 ' || sha256)"
+        " from quality.files where file_id = ?",
+        [at.file_id],
+    )
+    path, raw_table, sheets, delivery = found[0] if found else (None, None, None, None)
     kind, staged = _row(wh, "staging", row_id)
     repairs = _repairs(wh, row_id)
     return Step(
         row_id=row_id,
         file=path,
-        sheet=sheets[place.sheet - 1] if sheets and 0 < place.sheet <= len(sheets) else None,
-        line=place.line,
+        sheet=sheets[at.sheet - 1] if sheets and 0 < at.sheet <= len(sheets) else None,
+        line=at.line,
+        delivery=delivery,
         cells=_cells(wh, raw_table, row_id) if raw_table else {},
         receipts=[
             f"{rule}{f' in {column}' if column else ''}: {seen} → {became}"

@@ -7,7 +7,8 @@ import pytest
 
 from aclf_pipeline.warehouse import Warehouse, WarehouseError
 from aclf_pipeline.warehouse.row_id import pack, pack_lines
-from aclf_pipeline.warehouse.trace import render, trace
+from aclf_pipeline.warehouse.trace import trace
+from aclf_pipeline.warehouse.trace_text import render
 
 ROW = pack(1, 5)
 SHEET_ROW = pack(2, 4, sheet=2)
