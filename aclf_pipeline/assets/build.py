@@ -17,6 +17,7 @@ from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.ingest import ingest_asset
 from aclf_pipeline.assets.reports import report_assets
 from aclf_pipeline.assets.selection import selection_asset
+from aclf_pipeline.assets.severity import severity_asset
 from aclf_pipeline.assets.survival import survival_asset
 from aclf_pipeline.assets.tables import table_assets
 from aclf_pipeline.settings import Settings
@@ -39,6 +40,7 @@ def definitions_of(house: House) -> dg.Definitions:
             *table_assets(house),
             gate_asset(house),
             cohort_asset(house),
+            severity_asset(house),
             selection_asset(house),
             survival_asset(house),
             *analysis_assets(house),

@@ -16,6 +16,7 @@ import polars as pl
 
 from aclf_pipeline.assets.delivered_columns import delivered_headers, repaired_columns, rule_columns
 from aclf_pipeline.assets.house import House
+from aclf_pipeline.assets.severity import sections_of
 from aclf_pipeline.assets.site import Download, renewed, replace_page, write_downloads, write_pages
 from aclf_pipeline.assets.stories import write_stories
 from aclf_pipeline.assets.validation_frames import (
@@ -176,6 +177,7 @@ def write_study(house: House, wh: Warehouse, data_digest: str) -> Path:
             for spec, found in analyses
         ),
         missingness=study.missingness(cohort, [*protocol.study.baseline, *protocol.study.scores]),
+        sections=sections_of(house, wh),
         stories=write_stories(house, wh),
         synthetic=house.settings.is_synthetic,
     )

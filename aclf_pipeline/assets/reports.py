@@ -15,6 +15,7 @@ from aclf_pipeline.assets.gate import LEDGER
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.metadata import OWNERS, Yielded, key
 from aclf_pipeline.assets.pages import finish_published, released_study, write_dictionary, write_study
+from aclf_pipeline.contracts.severity import SEVERITY
 from aclf_pipeline.warehouse.release import content_digest, publish
 
 PAGES = ("study", "dictionary")
@@ -30,7 +31,7 @@ def _study_page(house: House) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=["reports", "study"],
-        deps=[*analyses, *([["marts", name] for name in COHORT_TABLES])],
+        deps=[*analyses, *([["marts", name] for name in (*COHORT_TABLES, *SEVERITY)])],
         group_name="reports",
         kinds={"html"},
         owners=OWNERS["statistics"],

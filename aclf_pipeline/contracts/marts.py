@@ -15,6 +15,7 @@ import polars as pl
 from aclf_pipeline.contracts.base import Contract, Timestamp, column
 from aclf_pipeline.contracts.people import SEXES
 from aclf_pipeline.contracts.selection import Combinations, ParameterChoices, ParameterMembers
+from aclf_pipeline.contracts.severity import SEVERITY, Defined, Severe
 from aclf_pipeline.contracts.survival import (
     END_STATES,
     EVENTS,
@@ -70,7 +71,7 @@ class Measured(Contract):
     hemoglobin: float = column("Haemoglobin, g/L", null=True)
     map: float = column("Mean arterial pressure, mm[Hg]", null=True)
     spo2: float = column("Oxygen saturation, percent", null=True)
-    fio2: float = column("Inspired oxygen, percent", null=True)
+    fio2: float = column("Inspired oxygen, as a fraction", null=True)
     pao2: float = column("Arterial partial pressure of oxygen, mm[Hg]", null=True)
     dialysis: bool = column("Renal replacement in the baseline window", null=True)
     vasopressor: bool = column("Vasopressor in the baseline window", null=True)
@@ -126,12 +127,11 @@ class Timed(Contract):
     calendar_year: int = column("Year of time zero", null=True)
 
 
-class HbvAclfCandidates(Ended, Measured, Keyed):
+class HbvAclfCandidates(Ended, Defined, Measured, Keyed):
     """Every person with an HBV-related liver admission or an infusion, with what decides eligibility."""
 
     first_infusion_on: pl.Date = column("Day of the first infusion", null=True)
     infusions_in_course: int = column("Infusions of the first course; known only later, never a baseline variable")
-    bilirubin_direct: float = column("Direct bilirubin, umol/L", null=True)
     pta: float = column("Prothrombin activity, percent", null=True)
     hbsag_evidence_level: int = column("Evidence of HBsAg over 6 months: 0 none, 1 code, 2 history, 3 two results")
     hbv_dna_log10: float = column("HBV-DNA, log10 of IU/mL; for a censored result the limit", null=True)
@@ -146,13 +146,10 @@ class HbvAclfCandidates(Ended, Measured, Keyed):
     gi_bleed: bool = column("Gastrointestinal bleeding", null=True)
     hrs: bool = column("Hepatorenal syndrome", null=True)
     antiviral: str = column("Antiviral treatment before admission", null=True, within=("naive", "on", "withdrawn"))
-    alss_before: bool = column("Artificial liver support before time zero")
+    alss_before: bool = column("Artificial liver support before time zero", null=True)
     infusions: int = column("MSC infusions in all")
     age_years_at_index: int = column("Completed years of age on the index admission", null=True)
     aclf: bool = column("ACLF at the index admission by the definition the study chose", null=True)
-    aclf_apasl: bool = column("ACLF by APASL; null where a missing value decides", null=True)
-    aclf_cn_2012: bool = column("ACLF by the Chinese guideline of 2012; null where a missing value decides", null=True)
-    aclf_cossh: bool = column("ACLF by COSSH in one line; null where a missing value decides", null=True)
     has_malignancy: bool = column("Malignancy before the first infusion")
     has_hcv: bool = column("HCV infection")
     has_hiv_or_immunodeficiency: bool = column("HIV infection or another immunodeficiency")
@@ -170,10 +167,13 @@ class HbvAclfCandidates(Ended, Measured, Keyed):
         metadata = {"grain": "one row per candidate", "key": ["candidate_id"]}
 
 
-class HbvAclfCohort(Timed, Scored, HbvAclfCandidates):
+class HbvAclfCohort(Timed, Severe, Scored, HbvAclfCandidates):
     """The eligible, with scores at time zero and what happened first."""
 
     meld_na_kim2008: float = column("MELD-Na of Kim 2008", null=True)
+    child_pugh: float = column("Child-Pugh points, 5 to 15", null=True)
+    cossh_aclf_ii: float = column("COSSH-ACLF II; the coding of encephalopathy is unverified", null=True)
+    aarc: float = column("AARC-ACLF points, 5 to 15; without lactate missing", null=True)
 
     class Config:
         """One row per eligible candidate."""
@@ -181,13 +181,12 @@ class HbvAclfCohort(Timed, Scored, HbvAclfCandidates):
         metadata = {"grain": "one row per eligible candidate", "key": ["candidate_id"]}
 
 
-class IcuCirrhosisCandidates(Ended, Measured, Keyed):
+class IcuCirrhosisCandidates(Ended, Defined, Measured, Keyed):
     """Every admission to hospital, with what decides eligibility. A candidate is an admission, not a person.
 
     The grade of encephalopathy is not assessed in these data and has no column: it is unmeasured, never none.
     """
 
-    lactate: float = column("Lactate, mmol/L", null=True)
     age_years_at_index: int = column("Completed years of age on admission", null=True)
     has_cirrhosis: bool = column("A code of cirrhosis in this admission; null without any diagnosis", null=True)
     is_first_admission: bool = column(
@@ -202,14 +201,11 @@ class IcuCirrhosisCandidates(Ended, Measured, Keyed):
         metadata = {"grain": "one row per admission", "key": ["candidate_id"]}
 
 
-class IcuCirrhosisCohort(Timed, Scored, IcuCirrhosisCandidates):
+class IcuCirrhosisCohort(Timed, Severe, Scored, IcuCirrhosisCandidates):
     """The eligible admissions, one per person, with scores of the first day and what happened first.
 
     Dates are shifted by an unknown number of years per person: the year of time zero means nothing here.
     """
-
-    easl_clif_grade_low: float = column("EASL-CLIF grade with every missing organ counted as working", null=True)
-    easl_clif_grade_high: float = column("EASL-CLIF grade with every missing organ counted as failed", null=True)
 
     class Config:
         """One row per eligible admission."""
@@ -277,6 +273,7 @@ _SHARED: dict[str, type[Contract]] = {
     "time_zeros": TimeZeros,
     "follow_up": FollowUp,
     "survival_findings": SurvivalFindings,
+    **SEVERITY,
 }
 
 MARTS: dict[str, dict[str, type[Contract]]] = {

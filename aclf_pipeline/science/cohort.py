@@ -6,7 +6,6 @@ What does not belong here: reading and writing tables, and how a baseline value 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -22,6 +21,8 @@ KEY = "candidate_id"
 PROVENANCE = (KEY, "variable", "value", "value_text", "row_ids", "rule_ids", "explanation")
 # Signs have one unit in every source: the canonical tables deliver them so.
 SIGN_UNITS = {"map": "mm[Hg]", "spo2": "%"}
+# What is known of a person and not measured comes in one unit.
+PERSON_UNITS = {"age_years": "a"}
 # The percent sign of UCUM is a hundredth.
 PERCENT = 0.01
 # Who left against advice and was never heard of again; a study may have no such column.
@@ -57,7 +58,7 @@ def assemble(candidates: pl.DataFrame, facts: pl.DataFrame, protocol: Protocol, 
         study.scores,
         score_factors(protocol),
         variable_units(protocol),
-        cutoffs=_organ_failure_cutoffs(protocol),
+        cutoffs=organ_failure_cutoffs(protocol) if "organ_failure" in protocol.definitions else None,
     )
     cohort = _timed(scored, as_of, max(study.horizons, default=None))
     own = facts.join(cohort, on=KEY, how="semi").select(PROVENANCE)
@@ -81,8 +82,8 @@ def who_and_when(candidates: pl.DataFrame, study: Study, as_of: date) -> tuple[p
 
 
 def variable_units(protocol: Protocol) -> dict[str, str]:
-    """The unit of each baseline variable: its analyte's, or that of the sign it is."""
-    units = {}
+    """The unit of each baseline variable, its analyte's or that of the sign it is, and of the age."""
+    units = dict(PERSON_UNITS)
     for variable, baseline in protocol.study.baseline.items():
         name = baseline.analyte or baseline.item or variable
         unit = protocol.analytes[name].unit if name in protocol.analytes else SIGN_UNITS.get(name)
@@ -107,11 +108,9 @@ def score_factors(protocol: Protocol) -> dict[tuple[str, str], float]:
     return factors
 
 
-def _organ_failure_cutoffs(protocol: Protocol) -> OrganFailureCutoffs | None:
-    """The cut-offs of organ failure, if the protocol has that page."""
-    page = protocol.definitions.get("organ_failure")
-    cutoffs: Mapping[str, object] | None = page.cutoffs if page is not None else None
-    return None if cutoffs is None else OrganFailureCutoffs(**cutoffs)  # type: ignore[arg-type]
+def organ_failure_cutoffs(protocol: Protocol) -> OrganFailureCutoffs:
+    """The cut-offs of organ failure, as the definitions state them."""
+    return OrganFailureCutoffs(**protocol.definitions["organ_failure"].cutoffs)  # type: ignore[arg-type]
 
 
 def _timed(cohort: pl.DataFrame, as_of: date, longest: int | None) -> pl.DataFrame:

@@ -70,13 +70,20 @@ def add_scores(
         raise ScoreError("scores: " + "\n".join(problems))
     columns, lines = [], []
     for score in chosen:
-        inputs = {argument: _input(frame, *wanted, factors, units) for argument, wanted in score.inputs.items()}
+        inputs = score_inputs(score, frame, factors, units)
         given = (cutoffs,) if score.needs_cutoffs else ()
         values = np.broadcast_to(score.function(*given, **inputs), (frame.height,)).astype(np.float64)
         refused = score.refusal(*given, **inputs) if score.refusal else [""] * frame.height
         columns.append(pl.Series(score.name, values).fill_nan(None))
         lines.append(_provenance(score, frame[KEY], values, inputs, refused))
     return frame.with_columns(columns), pl.concat([pl.DataFrame(schema=_PROVENANCE), *lines])
+
+
+def score_inputs(
+    score: Score, frame: pl.DataFrame, factors: Mapping[tuple[str, str], float], units: Mapping[str, str]
+) -> dict[str, Floats]:
+    """A score's arguments as arrays in the units its formula wants, NaN where missing; units as `add_scores`."""
+    return {argument: _input(frame, *wanted, factors, units) for argument, wanted in score.inputs.items()}
 
 
 def _unknown(name: str) -> str:

@@ -34,6 +34,8 @@ READS = {
 """Which schemas the queries of a schema may read: no step goes back, and nothing after the gate reads before it."""
 
 MADE_BY_SCIENCE = ("marts.cohort", "marts.eligibility", "marts.attrition", "marts.cohort_provenance", "marts.intervals")
+ABSENT_KINDS, ABSENT_COLUMNS = "mapping.absent_kinds", ("kind", "reason")
+"""Which kinds a source declares absent: a query tells from it what was not done from what was not recorded."""
 _HEADER = re.compile(r"\s*((?:--[^\n]*\n)+|/\*.*?\*/)", re.DOTALL)
 _GRAIN = re.compile(r"one row per[^.]*", re.IGNORECASE)
 
@@ -179,12 +181,14 @@ def build(wh: Warehouse, model: Model, contract: type[Contract] | None = None) -
 
 
 def mapping_tables(sql_dir: Path, source: str) -> list[str]:
-    """The tables that the mapping files of a source become."""
-    return [f"mapping.{name}" for name in _mapping_files(sql_dir, source)]
+    """The tables that the mapping files of a source become, and the one of the kinds it declares absent."""
+    return [*(f"mapping.{name}" for name in _mapping_files(sql_dir, source)), ABSENT_KINDS]
 
 
 def load_mappings(wh: Warehouse, sql_dir: Path, source: str) -> dict[str, int]:
-    """Load `<source>__<name>.csv` as `mapping.<name>`, all text, blank cells null; gives the rows of each table."""
+    """Load `<source>__<name>.csv` as `mapping.<name>`, all text, blank cells null, and the kinds that the source
+    declares absent with their reasons as `mapping.absent_kinds`; gives the rows of each table.
+    """
     rows = {}
     for name, path in _mapping_files(sql_dir, source).items():
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -196,7 +200,10 @@ def load_mappings(wh: Warehouse, sql_dir: Path, source: str) -> dict[str, int]:
         )
         wh.write(f"mapping.{name}", frame)
         rows[f"mapping.{name}"] = frame.height
-    return rows
+    absent = load_source(Path(sql_dir) / "staging" / source).absent
+    frame = pl.DataFrame(list(absent.items()), schema=dict.fromkeys(ABSENT_COLUMNS, pl.String), orient="row")
+    wh.write(ABSENT_KINDS, frame)
+    return {**rows, ABSENT_KINDS: frame.height}
 
 
 def _mapping_files(sql_dir: Path, source: str) -> dict[str, Path]:
@@ -266,6 +273,7 @@ def _outside(sql_dir: Path, page: Source) -> dict[str, tuple[str, ...]]:
     return {
         **{page.raw_table(form_id): ("_row_id", *form.stored) for form_id, form in page.files.items()},
         **mapped,
+        ABSENT_KINDS: ABSENT_COLUMNS,
         **RULES_COLUMNS,
         **LEDGER_TABLES,
         **{f"staging.{kind}": _promised(kind) for kind in page.absent if kind in KINDS},

@@ -72,6 +72,69 @@ def test_a_treatment_not_recorded_was_not_given() -> None:
     )
 
 
+def test_where_the_source_has_no_such_records_a_treatment_is_unknown_for_the_reason_the_source_gives() -> None:
+    world = World().eligible()
+    world.absent["procedures"] = "The procedure log of this hospital is on paper."
+    found = fact(world, "dialysis")
+    assert (found["value"], found["explanation"]) == (
+        None,
+        "not delivered: The procedure log of this hospital is on paper.",
+    )
+    assert fact(world, "vasopressor")["value"] == 0
+    candidate = world.build("marts.candidates").row(0, named=True)
+    assert (candidate["alss_before"], candidate["dialysis"], candidate["vasopressor"]) == (None, None, False)
+
+
+GIVEN = """
+    drug or procedure   given             variable         altered
+    albumin             2014-03-09 06:40  bilirubin_total  no
+    plasma              2014-03-09 06:40  bilirubin_total  yes
+    plasma              2014-03-09 06:39  bilirubin_total  no
+    plasma              2014-03-12 06:40  bilirubin_total  no
+    plasma              2014-03-11 06:40  creatinine       no
+    cryoprecipitate     2014-03-11 06:40  bilirubin_total  yes
+    artificial_liver    2014-03-11 06:40  bilirubin_total  yes
+"""
+
+
+def test_a_result_within_the_hours_after_a_product_that_alters_it_is_marked() -> None:
+    world, expected = World(), {}
+    for number, line in enumerate(GIVEN.strip().splitlines()[1:]):
+        patient, (what, day, time, variable, altered) = f"R{number}", line.split()
+        world.eligible(patient)
+        world.lab(patient, variable, "2014-03-12 06:40", 300.0)
+        if what == "artificial_liver":
+            world.add("procedures", patient_id=patient, category=what, started_at=f"{day} {time}", method_text="PE")
+        else:
+            world.add("medications", patient_id=patient, drug_class=what, executed_at=f"{day} {time}", drug_text=what)
+        expected[patient] = variable if altered == "yes" else None
+    con = world.open()
+    assert dict(con.sql("select candidate_id, post_product_variables from marts.candidates").fetchall()) == expected
+    exchanged = con.sql(
+        "select candidate_id from marts.candidates where post_exchange_variables is not null"
+    ).fetchall()
+    assert exchanged == [("R6",)]
+    said = con.sql(
+        "select candidate_id, variable from intermediate.facts where explanation like '%altered by what was given%'"
+    ).fetchall()
+    assert dict(said) == {patient: variable for patient, variable in expected.items() if variable}
+
+
+def test_an_order_that_was_never_executed_alters_nothing() -> None:
+    world = World().eligible()
+    world.lab("R1", "bilirubin_total", "2014-03-12 06:40", 300.0)
+    world.add("medications", patient_id="R1", drug_class="plasma", started_at="2014-03-11 06:40", status="new")
+    assert "altered" not in fact(world, "bilirubin_total")["explanation"]
+
+
+def test_a_fall_that_only_an_unrecorded_session_explains_is_marked_too() -> None:
+    world = World().eligible()
+    row = world.lab("R1", "bilirubin_total", "2014-03-12 06:40", 150.0)
+    world.violations.append(("labs", "labs_post_product_explained", "flag", row))
+    assert "fallen as after a session that left no record" in fact(world, "bilirubin_total")["explanation"]
+    assert world.build("marts.candidates")["post_exchange_variables"].to_list() == ["bilirubin_total"]
+
+
 def test_a_censored_hbv_dna_is_its_limit_with_the_operator_beside_it() -> None:
     world = World().eligible()
     world.lab("R1", "hbv_dna", "2014-03-11 06:00", 500.0, operator="<", value_text="<500")

@@ -11,6 +11,7 @@ import pytest
 from aclf_pipeline.contracts.marts import MARTS
 from aclf_pipeline.protocol import Protocol
 from aclf_pipeline.science.cohort import CohortTables, assemble, score_factors, variable_units
+from aclf_pipeline.science.score_registry import SCORES
 from aclf_pipeline_tests.marts.world import STUDY, World
 
 AS_OF = date(2019, 10, 31)
@@ -141,6 +142,7 @@ def test_a_transplant_told_by_the_month_counts_on_the_middle_of_it() -> None:
 
 def test_the_units_of_scores_come_from_the_protocol() -> None:
     assert variable_units(protocol()) == {
+        "age_years": "a",
         "bilirubin_total": "umol/L",
         "creatinine": "umol/L",
         "inr": "1",
@@ -157,7 +159,7 @@ def test_candidates_and_the_companions_of_the_cohort_keep_their_contracts() -> N
         contracts[name].validate(getattr(made, name))
     key = made.cohort_provenance.select("candidate_id", "variable")
     assert key.height == key.unique().height
-    scores = {"meld_na_kim2008", "meld_na_unos2016", "meld_3_0", "nlr", "albi", "clif_c_of_low", "clif_c_of_high"}
     promised = set(contracts["cohort"].to_schema().columns)
+    scores = promised & SCORES.keys() - {"meld"}
     assert promised - set(made.cohort.columns) == scores
     assert set(made.cohort.columns) <= promised

@@ -10,9 +10,10 @@ import aclf_pipeline
 from aclf_pipeline.contracts.marts import MARTS
 from aclf_pipeline.protocol import load_protocol
 from aclf_pipeline.science.cohort import assemble, score_factors, variable_units
-from aclf_pipeline.science.score_table import SCORES
+from aclf_pipeline.science.score_registry import SCORES
+from aclf_pipeline.science.score_table import WITHOUT_UNIT
 from aclf_pipeline_tests.marts.test_cohort import AS_OF, measured
-from aclf_pipeline_tests.marts.world import ACLF, PARAMETERS, SQL, STUDY, models
+from aclf_pipeline_tests.marts.world import DEFINITIONS, PARAMETERS, SQL, STUDY, models
 
 PAGES = Path(aclf_pipeline.__file__).parent / "protocol"
 QUERIES = {table: re.sub(r"--.*", "", sql) for table, sql in models()}
@@ -30,8 +31,15 @@ def test_every_parameter_of_a_query_is_on_the_study_page_with_the_value_the_test
 
 def test_every_cut_off_of_a_query_is_in_the_definitions() -> None:
     page = load_protocol(PAGES, STUDY).definitions
-    assert dict(page["aclf"].cutoffs) == ACLF
-    assert named(r"item = '((?:apasl|cossh|cn_2012)\w+)'") <= ACLF.keys()
+    drawn = {name: cutoffs for name, cutoffs in DEFINITIONS.items() if not name.startswith("after_")}
+    assert {name: dict(page[name].cutoffs) for name in drawn} == drawn
+    known = {item for cutoffs in drawn.values() for item in cutoffs}
+    tables = ("aclf_evidence", "organ_evidence", "aki")
+    asked = {name for table in tables for name in re.findall(r"item = '(\w+)'", QUERIES[f"intermediate.{table}"])}
+    signs = {"map", "spo2", "fio2", "renal_replacement", "vasopressor"}
+    assert {"apasl_inr", "liver_operator", "late_stage", "baseline_days"} <= asked
+    assert asked - signs <= known
+    assert known - asked == {"cn_2012_inr"} - asked
 
 
 def test_every_analyte_of_a_query_is_in_the_protocol() -> None:
@@ -68,12 +76,11 @@ def test_every_baseline_variable_and_criterion_of_the_study_page_is_a_column() -
 def test_the_pages_give_every_score_its_unit() -> None:
     protocol = load_protocol(PAGES, STUDY)
     units, factors = variable_units(protocol), score_factors(protocol)
-    unitless = {"dialysis", "vasopressor", "sex", "he_grade"}
     without = [
         (variable, wanted)
         for name in protocol.study.scores
         for variable, wanted in SCORES[name].inputs.values()
-        if variable not in unitless and units.get(variable) != wanted and (variable, wanted) not in factors
+        if variable not in WITHOUT_UNIT and units.get(variable) != wanted and (variable, wanted) not in factors
     ]
     assert without == []
 

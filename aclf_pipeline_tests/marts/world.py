@@ -37,16 +37,38 @@ ANALYTES = {
     "hcv_ab": ("1", "13955-0", None, {}),
     "fio2": ("1", "3150-6", "high", {"%": 0.01}),
     "hcg": ("[IU]/L", "21198-7", None, {}),
+    "pao2": ("mm[Hg]", "11556-8", "low", {}),
+    "albumin": ("g/L", "1751-7", "low", {}),
 }
 ACLF = {
     "apasl_bilirubin_umol_l": 85.0, "apasl_inr": 1.5, "apasl_pta_percent": 40.0, "apasl_he_grade": 1.0,
     "cossh_bilirubin_umol_l": 205.0, "cossh_inr": 1.5, "cn_2012_bilirubin_umol_l": 171.0,
     "cn_2012_daily_rise_umol_l": 17.1, "cn_2012_pta_percent": 40.0, "cn_2012_inr": None, "easl_clif_grade": 1.0,
 }  # fmt: skip
+ORGANS = {
+    "liver_2_mg_dl": 6.0, "liver_3_mg_dl": 12.0, "liver_operator": ">=", "kidney_dysfunction_mg_dl": 1.5,
+    "kidney_2_mg_dl": 2.0, "kidney_3_mg_dl": 3.5, "brain_2_grade": 1.0, "brain_3_grade": 3.0, "coagulation_2_inr": 2.0,
+    "coagulation_3_inr": 2.5, "circulation_2_map_mmhg": 70.0, "respiratory_2_pf": 300.0, "respiratory_3_pf": 200.0,
+    "respiratory_2_sf": 357.0, "respiratory_3_sf": 214.0,
+}  # fmt: skip
+STAGES = {
+    "middle_pta_percent": 30.0, "late_pta_percent": 20.0, "middle_he_grade": 1.0, "late_he_grade": 3.0,
+    "middle_stage": 2.0, "late_stage": 3.0,
+}  # fmt: skip
+AKI = {
+    "rise_umol_l": 26.5, "rise_hours": 48.0, "ratio_1": 1.5, "ratio_days": 7.0, "ratio_2": 2.0, "ratio_3": 3.0,
+    "stage_3_umol_l": 353.6, "baseline_days": 90.0,
+}  # fmt: skip
+DEFINITIONS: dict[str, dict[str, float | str | None]] = {
+    "aclf": dict(ACLF), "organ_failure": ORGANS, "cn_2012_stages": dict(STAGES), "aki_ica": dict(AKI),
+    "after_albumin": {"albumin": 72.0}, "after_plasma": {"bilirubin_total": 72.0, "inr": 72.0},
+    "after_artificial_liver": {"bilirubin_total": 72.0},
+}  # fmt: skip
 CODES = [
     ("hbv", "ICD-10", "B18.1", "prefix"), ("liver_failure", "ICD-10", "K72", "prefix"),
     ("malignancy", "ICD-10", "C", "prefix"), ("pregnancy", "ICD-10", "Z33", "prefix"),
-    ("renal_failure", "ICD-10", "N18", "prefix"), ("liver_transplant_status", "ICD-10", "Z94.4", "prefix"),
+    ("renal_failure", "ICD-10", "N18", "prefix"), ("cirrhosis", "ICD-10", "K74", "prefix"),
+    ("liver_transplant_status", "ICD-10", "Z94.4", "prefix"),
 ]  # fmt: skip
 BASELINE = [
     # variable, analyte, table, item, days before, days after, pick
@@ -87,6 +109,7 @@ class World:
         self.repairs: list[tuple[str, str, int, str, str | None, str]] = []
         self.violations: list[tuple[str, str, str, int]] = []
         self.cases: list[tuple[str, str, str, str]] = []
+        self.absent: dict[str, str] = {}
         self.next_id = 1
 
     def add(self, kind: str, **values: Any) -> int:
@@ -143,7 +166,7 @@ class World:
     def open(self) -> duckdb.DuckDBPyConnection:
         """Write core and protocol into an empty warehouse and run every model of the study in order."""
         con = duckdb.connect()
-        for schema in ("core", "rules", "quality", "intermediate", "marts"):
+        for schema in ("core", "rules", "mapping", "quality", "intermediate", "marts"):
             con.execute(f"create schema {schema}")
         for kind, contract in KINDS.items():
             con.register("drawn", _frame(self.rows[kind], empty_frame(contract).schema).to_arrow())
@@ -169,7 +192,9 @@ class World:
         _table(con, "rules.codelists", "codelist varchar, system varchar, code varchar, label varchar, match varchar",
                [(name, system, code, "", match) for name, system, code, match in CODES])  # fmt: skip
         _table(con, "rules.definitions", "definition varchar, item varchar, value double, text varchar",
-               [("aclf", item, value, None) for item, value in ACLF.items()])  # fmt: skip
+               [(name, item, None, value) if isinstance(value, str) else (name, item, value, None)
+                for name, cutoffs in DEFINITIONS.items() for item, value in cutoffs.items()])  # fmt: skip
+        _table(con, "mapping.absent_kinds", "kind varchar, reason varchar", list(self.absent.items()))
         _table(con, "rules.baseline", "variable varchar, analyte varchar, source_table varchar, item varchar, "
                "days_before integer, days_after integer, pick varchar", BASELINE)  # fmt: skip
         owners = {row["_row_id"]: row.get("patient_id") for rows in self.rows.values() for row in rows}

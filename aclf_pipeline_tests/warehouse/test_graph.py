@@ -211,9 +211,10 @@ def test_building(folder, tmp_path):
 
 
 def test_mappings_are_text_and_blank_cells_null(folder, tmp_path):
-    assert mapping_tables(folder.path, "toy") == ["mapping.units"]
+    assert mapping_tables(folder.path, "toy") == ["mapping.units", "mapping.absent_kinds"]
     with Warehouse.open(tmp_path / "w.duckdb") as wh:
-        assert load_mappings(wh, folder.path, "toy") == {"mapping.units": 2}
+        assert load_mappings(wh, folder.path, "toy") == {"mapping.units": 2, "mapping.absent_kinds": 1}
+        assert wh.rows("select kind, reason from mapping.absent_kinds") == [("imaging", "none is delivered")]
         assert wh.rows("select * from mapping.units") == [("μmol/L", "umol/L"), ("×", None)]
         folder.add("staging/toy/toy__units.csv", "a,b\n1\n")
         with pytest.raises(GraphError, match="row 2"):

@@ -1,6 +1,7 @@
 -- Baseline facts: for each variable the one reading its window gives, and why this one. Nearest is nearest in days to
 -- the reference day and, on one day, the first. A copied panel comes last, and a row outside the stay it is filed under
--- is not taken. No reading leaves the value missing, but a treatment that is not recorded was not given.
+-- is not taken. No reading leaves the value missing, but a treatment that is not recorded was not given, unless the
+-- source has no such records: then nobody knows. A result that a product given before it altered says so.
 -- one row per candidate and baseline variable
 with anchors as (
     select
@@ -56,7 +57,8 @@ measured as (
         ) as days_off,
         list_concat(coalesce(flags.rule_ids, []), coalesce(repairs.rule_ids, [])) as rule_ids,
         repairs.says as repaired,
-        coalesce(list_contains(flags.rule_ids, 'labs_panel_not_copied'), false) as is_copied
+        coalesce(list_contains(flags.rule_ids, 'labs_panel_not_copied'), false) as is_copied,
+        list_contains(flags.rule_ids, 'labs_post_product_explained') as is_after_unrecorded
     from intermediate.readings as readings
     inner join anchors on readings.candidate_id = anchors.candidate_id
     inner join baseline on readings.variable = baseline.variable
@@ -89,13 +91,21 @@ picked as (
     where place = 1
 ),
 
+absent as (
+    select
+        kind,
+        reason
+    from mapping.absent_kinds
+),
+
 grid as (
     select
         anchors.candidate_id,
         anchors.reference_name,
         baseline.variable,
         baseline.source_table,
-        baseline.source_table in ('procedures', 'medications') as is_treatment,
+        baseline.source_table in ('procedures', 'medications') and absent.kind is null as is_treatment,
+        absent.reason as absent_because,
         baseline.unit,
         cast(anchors.reference_from - to_days(cast(baseline.days_before as integer)) as date) as window_from,
         cast(
@@ -103,6 +113,7 @@ grid as (
         ) as window_to
     from anchors
     cross join baseline
+    left join absent on baseline.source_table = absent.kind
 )
 
 select
@@ -113,9 +124,14 @@ select
     picked.observed_at,
     case when picked._row_id is null then [] else [picked._row_id] end as row_ids,
     coalesce(picked.rule_ids, []) as rule_ids,
+    nullif(
+        concat_ws(', ', picked.post_product, case when picked.is_after_unrecorded then 'unrecorded' end), ''
+    ) as post_product,
     case
         when picked._row_id is null and grid.is_treatment
             then concat('nothing recorded from ', grid.window_from, ' to ', grid.window_to, ', so it was not given')
+        when picked._row_id is null and grid.absent_because is not null
+            then concat('not delivered: ', grid.absent_because)
         when picked._row_id is null
             then concat('no result from ', grid.window_from, ' to ', grid.window_to)
         else concat(
@@ -134,7 +150,9 @@ select
             '; ',
             picked.submitted,
             ' as submitted',
-            case when picked.repaired is not null then concat('; repaired: ', picked.repaired) end
+            case when picked.repaired is not null then concat('; repaired: ', picked.repaired) end,
+            '; altered by what was given before it: ' || picked.post_product,
+            case when picked.is_after_unrecorded then '; fallen as after a session that left no record' end
         )
     end as explanation
 from grid

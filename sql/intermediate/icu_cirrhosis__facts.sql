@@ -296,6 +296,17 @@ union all
 select
     candidate_id,
     variable,
+    value,
+    null as value_text,
+    null as observed_at,
+    row_ids,
+    cast([] as varchar[]) as rule_ids,
+    explanation
+from intermediate.definition_facts
+union all
+select
+    candidate_id,
+    variable,
     cast(value as double) as value,
     value_text,
     observed_at,

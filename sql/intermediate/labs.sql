@@ -57,6 +57,29 @@ units_put_right as (
     where table_name = 'labs' and column_name = 'unit'
 ),
 
+products as (
+    select
+        person_id,
+        case
+            when source_table = 'procedures' then 'artificial_liver'
+            when item = 'albumin' then 'albumin'
+            else 'plasma'
+        end as product,
+        started_at,
+        ended_at
+    from intermediate.treatments
+    where item in ('albumin', 'plasma', 'cryoprecipitate', 'artificial_liver')
+),
+
+altered as (
+    select
+        regexp_replace(definition, '^after_', '') as product,
+        item as analyte,
+        to_hours(cast(value as integer)) as altered_for
+    from rules.definitions
+    where definition in ('after_albumin', 'after_plasma', 'after_artificial_liver')
+),
+
 mapped as (
     select
         persons.person_id,
@@ -75,39 +98,56 @@ mapped as (
             and case when results.unit_text is null then coalesce(results.unit, '1') else results.unit end
             = factors.unit
     left join units_put_right on results._row_id = units_put_right._row_id
+),
+
+post_products as (
+    select
+        mapped._row_id,
+        string_agg(distinct products.product, ', ' order by products.product) as post_product
+    from mapped
+    inner join altered on mapped.analyte = altered.analyte
+    inner join products
+        on
+            mapped.person_id = products.person_id
+            and altered.product = products.product
+            and mapped.collected_at > products.started_at
+            and mapped.collected_at <= products.ended_at + altered.altered_for
+    group by mapped._row_id
 )
 
 select
-    person_id,
-    patient_id,
-    stay_id,
-    specimen_id,
-    analyte,
-    collected_at,
-    value * factor as value,
-    operator,
-    text_result,
-    analyte_unit as unit,
-    value_text,
-    unit_text,
-    ref_text,
-    factor,
+    mapped.person_id,
+    mapped.patient_id,
+    mapped.stay_id,
+    mapped.specimen_id,
+    mapped.analyte,
+    mapped.collected_at,
+    mapped.value * mapped.factor as value,
+    mapped.operator,
+    mapped.text_result,
+    mapped.analyte_unit as unit,
+    mapped.value_text,
+    mapped.unit_text,
+    mapped.ref_text,
+    mapped.factor,
     case
-        when evidence is not null then evidence
-        when factor <> 1 then 'the unit is printed, and the printed range does not belie it'
+        when mapped.evidence is not null then mapped.evidence
+        when mapped.factor <> 1 then 'the unit is printed, and the printed range does not belie it'
     end as unit_evidence,
     case
-        when evidence is not null then confidence
-        when factor <> 1 then 'strong'
+        when mapped.evidence is not null then mapped.confidence
+        when mapped.factor <> 1 then 'strong'
     end as unit_confidence,
-    assay_era,
+    mapped.assay_era,
+    post_products.post_product,
     case
-        when analyte is null then 'unmapped'
-        when specimen in ('urine', 'ascites') then 'other_specimen'
-        when value is null then 'text'
-        when factor is null then 'unknown_unit'
-        when operator <> '=' then 'censored'
+        when mapped.analyte is null then 'unmapped'
+        when mapped.specimen in ('urine', 'ascites') then 'other_specimen'
+        when mapped.value is null then 'text'
+        when mapped.factor is null then 'unknown_unit'
+        when mapped.operator <> '=' then 'censored'
         else 'used'
     end as verdict,
-    _row_id
+    mapped._row_id
 from mapped
+left join post_products on mapped._row_id = post_products._row_id

@@ -1,8 +1,7 @@
 -- Readings: every value that a baseline variable of the study could take, inside the variable's window before and after
 -- the candidate's reference moment. Logarithm (base ten) and positivity are taken here. What cannot be a number is no
 -- reading, but for HBV-DNA that was not detected, which lies below a limit the report does not state.
--- A sign that is an analyte of the protocol comes in the analyte's unit. Of procedures and medications, whose absence
--- means that nothing was done, each record is a reading of 1.
+-- Of procedures and medications, whose absence means that nothing was done, each record is a reading of 1.
 -- one row per candidate, variable and source row
 with parameters as (
     select max(value) filter (where parameter = 'hbeag_index_min') as hbeag_index_min
@@ -53,6 +52,7 @@ labs as (
         end as value,
         case when labs.verdict <> 'used' then labs.operator end as value_code,
         trim(concat_ws(' ', labs.value_text, labs.unit_text)) as submitted,
+        labs.post_product,
         labs._row_id
     from intermediate.labs as labs
     cross join parameters
@@ -70,67 +70,24 @@ labs as (
         and labs.analyte in (select baseline.analyte from rules.baseline as baseline)
 ),
 
-signs as (
-    select
-        persons.person_id,
-        vitals.measured_at,
-        vitals.item,
-        case when units.analyte is null then vitals.value else vitals.value * factors.factor end as value,
-        concat_ws(' ', vitals.value_text, vitals.unit) as submitted,
-        vitals._row_id
-    from core.vitals as vitals
-    inner join persons on vitals.patient_id = persons.patient_id
-    left join rules.analytes as units on vitals.item = units.analyte
-    left join rules.analyte_units as factors on vitals.item = factors.analyte and vitals.unit = factors.unit
-    where vitals.value is not null
-),
-
-pressures as (
-    select
-        systolic.person_id,
-        systolic.measured_at,
-        'map' as item,
-        list_avg([systolic.value, diastolic.value, diastolic.value]) as value,
-        concat(systolic.submitted, ' over ', diastolic.submitted) as submitted,
-        diastolic._row_id
-    from signs as systolic
-    inner join signs as diastolic
-        on
-            systolic.person_id = diastolic.person_id
-            and systolic.measured_at = diastolic.measured_at
-            and systolic.item = 'sbp'
-            and diastolic.item = 'dbp'
-    anti join signs as measured
-        on
-            systolic.person_id = measured.person_id
-            and systolic.measured_at = measured.measured_at
-            and measured.item = 'map'
-),
-
-all_signs as (
-    select * from signs
-    where value is not null
-    union all
-    select * from pressures
-),
-
 vitals as (
     select
         windows.candidate_id,
         windows.variable,
-        all_signs.measured_at as observed_at,
-        all_signs.value,
+        signs.measured_at as observed_at,
+        signs.value,
         null as value_code,
-        all_signs.submitted,
-        all_signs._row_id
-    from all_signs
+        signs.submitted,
+        null as post_product,
+        signs._row_id
+    from intermediate.signs as signs
     inner join windows
         on
-            all_signs.person_id = windows.person_id
+            signs.person_id = windows.person_id
             and windows.source_table = 'vitals'
-            and all_signs.item = windows.item
-            and all_signs.measured_at >= windows.window_from
-            and all_signs.measured_at < windows.window_to
+            and signs.item = windows.item
+            and signs.measured_at >= windows.window_from
+            and signs.measured_at < windows.window_to
 ),
 
 answers as (
@@ -164,6 +121,7 @@ assessments as (
         answers.value,
         answers.value_code,
         answers.submitted,
+        null as post_product,
         answers._row_id
     from answers
     inner join windows
@@ -176,47 +134,24 @@ assessments as (
     where answers.value is not null or windows.variable = 'antiviral'
 ),
 
-done as (
-    select
-        'procedures' as source_table,
-        patient_id,
-        category as item,
-        started_at,
-        coalesce(ended_at, started_at) as ended_at,
-        method_text as submitted,
-        _row_id
-    from core.procedures
-    union all
-    select
-        'medications' as source_table,
-        patient_id,
-        drug_class as item,
-        coalesce(executed_at, started_at) as started_at,
-        coalesce(stopped_at, executed_at, started_at) as ended_at,
-        drug_text as submitted,
-        _row_id
-    from core.medications
-    where status in ('executed', 'stopped')
-),
-
 treatments as (
     select
         windows.candidate_id,
         windows.variable,
-        done.started_at as observed_at,
+        treatments.started_at as observed_at,
         1 as value,
         null as value_code,
-        done.submitted,
-        done._row_id
-    from done
-    inner join persons on done.patient_id = persons.patient_id
+        treatments.submitted,
+        null as post_product,
+        treatments._row_id
+    from intermediate.treatments as treatments
     inner join windows
         on
-            persons.person_id = windows.person_id
-            and done.source_table = windows.source_table
-            and done.item = windows.item
-            and done.ended_at >= windows.window_from
-            and done.started_at < windows.window_to
+            treatments.person_id = windows.person_id
+            and treatments.source_table = windows.source_table
+            and treatments.item = windows.item
+            and treatments.ended_at >= windows.window_from
+            and treatments.started_at < windows.window_to
 )
 
 select * from labs

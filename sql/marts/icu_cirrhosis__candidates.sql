@@ -21,6 +21,7 @@ pivoted as (
         max(value) filter (where variable = 'died_in_hospital') as died_in_hospital,
         max(observed_at) filter (where variable = 'last_alive') as last_alive_at,
         max(value) filter (where variable = 'bilirubin_total') as bilirubin_total,
+        max(value) filter (where variable = 'bilirubin_direct') as bilirubin_direct,
         max(value) filter (where variable = 'alt') as alt,
         max(value) filter (where variable = 'ast') as ast,
         max(value) filter (where variable = 'albumin') as albumin,
@@ -32,6 +33,7 @@ pivoted as (
         max(value) filter (where variable = 'wbc') as wbc,
         max(value) filter (where variable = 'neutrophils') as neutrophils,
         max(value) filter (where variable = 'lymphocytes') as lymphocytes,
+        max(value) filter (where variable = 'monocytes') as monocytes,
         max(value) filter (where variable = 'platelets') as platelets,
         max(value) filter (where variable = 'hemoglobin') as hemoglobin,
         max(value) filter (where variable = 'lactate') as lactate,
@@ -44,6 +46,18 @@ pivoted as (
         max(value) filter (where variable = 'height_cm') as height_cm,
         max(value) filter (where variable = 'weight_kg') as weight_kg
     from facts
+    group by candidate_id
+),
+
+altered as (
+    select
+        candidate_id,
+        string_agg(variable, ', ' order by variable) as post_product_variables,
+        string_agg(variable, ', ' order by variable) filter (
+            where contains(post_product, 'artificial_liver') or contains(post_product, 'unrecorded')
+        ) as post_exchange_variables
+    from intermediate.baseline_facts
+    where post_product is not null
     group by candidate_id
 ),
 
@@ -71,6 +85,7 @@ select
     pivoted.sex,
     pivoted.age_years,
     pivoted.bilirubin_total,
+    pivoted.bilirubin_direct,
     pivoted.alt,
     pivoted.ast,
     pivoted.albumin,
@@ -82,6 +97,7 @@ select
     pivoted.wbc,
     pivoted.neutrophils,
     pivoted.lymphocytes,
+    pivoted.monocytes,
     pivoted.platelets,
     pivoted.hemoglobin,
     pivoted.lactate,
@@ -93,6 +109,17 @@ select
     cast(pivoted.vasopressor as boolean) as vasopressor,
     pivoted.height_cm,
     pivoted.weight_kg,
+    altered.post_product_variables,
+    altered.post_exchange_variables,
+    aclf_evidence.aclf_apasl,
+    aclf_evidence.aclf_cn_2012,
+    aclf_evidence.aclf_cossh,
+    aclf_evidence.aclf_easl_clif,
+    aclf_evidence.aclf_grade_low,
+    aclf_evidence.aclf_grade_high,
+    aclf_evidence.aclf_stage_low,
+    aclf_evidence.aclf_stage_high,
+    aki.aki_stage,
     cast(pivoted.age_years_at_index as bigint) as age_years_at_index,
     cast(pivoted.has_cirrhosis as boolean) as has_cirrhosis,
     cast(pivoted.is_first_admission as boolean) as is_first_admission,
@@ -113,3 +140,6 @@ from anchors
 inner join pivoted on anchors.candidate_id = pivoted.candidate_id
 left join deaths on anchors.person_id = deaths.person_id
 left join disputed on anchors.person_id = disputed.person_id
+left join intermediate.aclf_evidence as aclf_evidence on anchors.candidate_id = aclf_evidence.candidate_id
+left join intermediate.aki as aki on anchors.candidate_id = aki.candidate_id
+left join altered on anchors.candidate_id = altered.candidate_id

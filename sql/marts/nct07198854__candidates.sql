@@ -46,6 +46,7 @@ pivoted as (
         max(value) filter (where variable = 'wbc') as wbc,
         max(value) filter (where variable = 'neutrophils') as neutrophils,
         max(value) filter (where variable = 'lymphocytes') as lymphocytes,
+        max(value) filter (where variable = 'monocytes') as monocytes,
         max(value) filter (where variable = 'platelets') as platelets,
         max(value) filter (where variable = 'hemoglobin') as hemoglobin,
         max(value) filter (where variable = 'hbv_dna_log10') as hbv_dna_log10,
@@ -68,8 +69,21 @@ pivoted as (
         max(value) filter (where variable = 'map') as map,
         max(value) filter (where variable = 'spo2') as spo2,
         max(value) filter (where variable = 'fio2') as fio2,
-        max(value) filter (where variable = 'pao2') as pao2
+        max(value) filter (where variable = 'pao2') as pao2,
+        max(value) filter (where variable = 'lactate') as lactate
     from facts
+    group by candidate_id
+),
+
+altered as (
+    select
+        candidate_id,
+        string_agg(variable, ', ' order by variable) as post_product_variables,
+        string_agg(variable, ', ' order by variable) filter (
+            where contains(post_product, 'artificial_liver') or contains(post_product, 'unrecorded')
+        ) as post_exchange_variables
+    from intermediate.baseline_facts
+    where post_product is not null
     group by candidate_id
 ),
 
@@ -122,6 +136,12 @@ select
     aclf_evidence.aclf_apasl,
     aclf_evidence.aclf_cn_2012,
     aclf_evidence.aclf_cossh,
+    aclf_evidence.aclf_easl_clif,
+    aclf_evidence.aclf_grade_low,
+    aclf_evidence.aclf_grade_high,
+    aclf_evidence.aclf_stage_low,
+    aclf_evidence.aclf_stage_high,
+    aki.aki_stage,
     cast(pivoted.hbsag_evidence_level as bigint) as hbsag_evidence_level,
     cast(pivoted.has_malignancy as boolean) as has_malignancy,
     cast(pivoted.has_hcv as boolean) as has_hcv,
@@ -144,6 +164,7 @@ select
     pivoted.wbc,
     pivoted.neutrophils,
     pivoted.lymphocytes,
+    pivoted.monocytes,
     pivoted.platelets,
     pivoted.hemoglobin,
     pivoted.hbv_dna_log10,
@@ -165,6 +186,9 @@ select
     pivoted.spo2,
     pivoted.fio2,
     pivoted.pao2,
+    pivoted.lactate,
+    altered.post_product_variables,
+    altered.post_exchange_variables,
     case when outcomes.death_from = outcomes.death_to then outcomes.death_to end as death_on,
     outcomes.death_from,
     outcomes.death_to,
@@ -181,3 +205,5 @@ inner join pivoted on anchors.candidate_id = pivoted.candidate_id
 inner join outcomes on anchors.candidate_id = outcomes.candidate_id
 inner join episodes on anchors.episode_id = episodes.episode_id
 left join intermediate.aclf_evidence as aclf_evidence on anchors.candidate_id = aclf_evidence.candidate_id
+left join intermediate.aki as aki on anchors.candidate_id = aki.candidate_id
+left join altered on anchors.candidate_id = altered.candidate_id
