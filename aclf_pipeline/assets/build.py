@@ -11,6 +11,7 @@ import dagster as dg
 
 from aclf_pipeline.assets.analysis import analysis_assets
 from aclf_pipeline.assets.automation import REFRESH, batch_sensor, daily_schedule
+from aclf_pipeline.assets.codebook import codebook_asset
 from aclf_pipeline.assets.cohort import cohort_asset
 from aclf_pipeline.assets.gate import gate_asset
 from aclf_pipeline.assets.house import House
@@ -43,6 +44,7 @@ def definitions_of(house: House) -> dg.Definitions:
             severity_asset(house),
             selection_asset(house),
             survival_asset(house),
+            codebook_asset(house),
             *analysis_assets(house),
             *report_assets(house),
         ],

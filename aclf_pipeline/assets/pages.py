@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import polars as pl
 
+from aclf_pipeline.assets.codebook import CODEBOOK
 from aclf_pipeline.assets.delivered_columns import delivered_headers, repaired_columns, rule_columns
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.severity import sections_of
@@ -30,7 +31,7 @@ from aclf_pipeline.assets.validation_frames import (
 from aclf_pipeline.contracts import KINDS
 from aclf_pipeline.contracts.marts import MARTS
 from aclf_pipeline.quality.row_keys import remember_rows
-from aclf_pipeline.reports import dictionary, links, study
+from aclf_pipeline.reports import dictionary, links, selection, study
 from aclf_pipeline.reports.validation_site import corrections
 from aclf_pipeline.reports.validation_site.context import ValidationContext
 from aclf_pipeline.reports.validation_site.files import Delivered, delivered
@@ -42,6 +43,7 @@ from aclf_pipeline.warehouse.ledger import finish_refresh
 
 _POPULATIONS = f"select * from {EXPECTATIONS}"
 _SIBLINGS = ("dictionary", "study")
+_SELECTION = ("exclusion_combinations", "parameter_choices", "follow_up", "survival_findings")
 _DATA_DOCS = "data_docs/index.html"
 
 
@@ -145,8 +147,8 @@ def _of_file(wh: Warehouse, file: Delivered, words: corrections.Words) -> Iterat
         yield from (corrections.rows_to_correct(found, words) for found in lines_of_file(wh, file.file_id))
 
 
-def write_dictionary(house: House) -> Path:
-    """The data dictionary, from contracts and protocol alone."""
+def write_dictionary(house: House, wh: Warehouse) -> Path:
+    """The data dictionary, from contracts and protocol, with the codebook of the cohort where there is one."""
     absent = house.source.absent
     described = [dictionary.table_info(f"core.{kind}", contract, absent.get(kind)) for kind, contract in KINDS.items()]
     marts = MARTS[house.settings.study]
@@ -156,9 +158,16 @@ def write_dictionary(house: House) -> Path:
         described,
         source=house.source.id,
         audits=house.audits,
+        codebook=wh.frame(f"select * from {CODEBOOK} order by place") if CODEBOOK in wh.tables() else None,
         synthetic=house.settings.is_synthetic,
     )
     return _write(house, "dictionary.html", page)
+
+
+def _selection_frames(wh: Warehouse) -> dict[str, pl.DataFrame]:
+    """The tables on selection and time that there are, in the order their contracts give them."""
+    there = wh.tables()
+    return {name: wh.frame(f"select * from marts.{name}") for name in _SELECTION if f"marts.{name}" in there}
 
 
 def write_study(house: House, wh: Warehouse, data_digest: str) -> Path:
@@ -177,7 +186,7 @@ def write_study(house: House, wh: Warehouse, data_digest: str) -> Path:
             for spec, found in analyses
         ),
         missingness=study.missingness(cohort, [*protocol.study.baseline, *protocol.study.scores]),
-        sections=sections_of(house, wh),
+        sections=(*selection.sections(protocol.study, _selection_frames(wh)), *sections_of(house, wh)),
         stories=write_stories(house, wh),
         synthetic=house.settings.is_synthetic,
     )

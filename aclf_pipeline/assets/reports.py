@@ -9,16 +9,20 @@ from typing import Any
 
 import dagster as dg
 
+from aclf_pipeline.assets.codebook import CODEBOOK, labels_of
 from aclf_pipeline.assets.cohort import COHORT_TABLES
 from aclf_pipeline.assets.exchange import write_exchange
 from aclf_pipeline.assets.gate import LEDGER
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.metadata import OWNERS, Yielded, key
 from aclf_pipeline.assets.pages import finish_published, released_study, write_dictionary, write_study
+from aclf_pipeline.assets.selection import SELECTION_TABLES
+from aclf_pipeline.assets.survival import SURVIVAL_TABLES
 from aclf_pipeline.contracts.severity import SEVERITY
 from aclf_pipeline.warehouse.release import content_digest, publish
 
 PAGES = ("study", "dictionary")
+RELEASED_MARTS = (*COHORT_TABLES, *SELECTION_TABLES, *SURVIVAL_TABLES, "codebook")
 
 
 def report_assets(house: House) -> list[dg.AssetsDefinition]:
@@ -31,7 +35,10 @@ def _study_page(house: House) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=["reports", "study"],
-        deps=[*analyses, *([["marts", name] for name in (*COHORT_TABLES, *SEVERITY)])],
+        deps=[
+            *analyses,
+            *([["marts", name] for name in (*COHORT_TABLES, *SELECTION_TABLES, *SURVIVAL_TABLES, *SEVERITY)]),
+        ],
         group_name="reports",
         kinds={"html"},
         owners=OWNERS["statistics"],
@@ -48,14 +55,15 @@ def _study_page(house: House) -> dg.AssetsDefinition:
 def _dictionary_page(house: House) -> dg.AssetsDefinition:
     @dg.asset(
         key=["reports", "dictionary"],
-        deps=[["rules", "analytes"], ["rules", "rules"]],
+        deps=[["rules", "analytes"], ["rules", "rules"], key(CODEBOOK)],
         group_name="reports",
         kinds={"html"},
         owners=OWNERS["clinic"],
         description="Every table and column, its type, unit, range and reason, made from contracts and protocol",
     )
     def dictionary_page(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # noqa: ARG001
-        return _page_result(house, write_dictionary(house))
+        with house.open() as wh:
+            return _page_result(house, write_dictionary(house, wh))
 
     return dictionary_page
 
@@ -72,7 +80,7 @@ def _release(house: House) -> dg.AssetsDefinition:
         ),
         dg.AssetSpec(
             "release",
-            deps=[["reports", "study"], ["reports", "dictionary"], *([["marts", name] for name in COHORT_TABLES])],
+            deps=[["reports", "study"], ["reports", "dictionary"], *([["marts", name] for name in RELEASED_MARTS])],
             group_name="reports",
             kinds={"parquet", "csv"},
             owners=OWNERS["data"],
@@ -86,7 +94,8 @@ def _release(house: House) -> dg.AssetsDefinition:
         pages |= {"study.html": released_study(house), **write_exchange(house)}
         with house.open() as wh:
             made = publish(wh, settings.study, house.as_of, settings.releases, pages,
-                           protocol_digest=house.protocol.digest, synthetic=settings.is_synthetic)  # fmt: skip
+                           protocol_digest=house.protocol.digest, synthetic=settings.is_synthetic,
+                           labels=labels_of(house))  # fmt: skip
             page = finish_published(house, wh, context.run.run_id, made.path.name)
         yield _page_result(house, page)
         yield dg.MaterializeResult(

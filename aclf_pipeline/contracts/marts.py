@@ -14,7 +14,7 @@ import polars as pl
 
 from aclf_pipeline.contracts.base import Contract, Timestamp, column
 from aclf_pipeline.contracts.people import SEXES
-from aclf_pipeline.contracts.selection import Combinations, ParameterChoices, ParameterMembers
+from aclf_pipeline.contracts.selection import Codebook, Combinations, ParameterChoices, ParameterMembers
 from aclf_pipeline.contracts.severity import SEVERITY, Defined, Severe
 from aclf_pipeline.contracts.survival import (
     END_STATES,
@@ -267,6 +267,7 @@ _SHARED: dict[str, type[Contract]] = {
     "eligibility": Eligibility,
     "attrition": Attrition,
     "cohort_provenance": Provenance,
+    "codebook": Codebook,
     "exclusion_combinations": Combinations,
     "parameter_choices": ParameterChoices,
     "parameter_members": ParameterMembers,

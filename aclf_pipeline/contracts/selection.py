@@ -76,3 +76,25 @@ class ParameterMembers(Contract):
             "grain": "one row per parameter, other value and candidate it changes",
             "key": ["parameter", "value", "candidate_id"],
         }
+
+
+class Codebook(Contract):
+    """What every column of the cohort is, where it comes from, how often it is missing, what is valid, and why."""
+
+    place: int = column("Place of the column, from 1", unique=True)
+    variable: str = column("Column of the cohort", unique=True)
+    definition: str = column("What it is")
+    type: str = column("Kind of value")
+    unit: str = column("Unit (UCUM)", null=True)
+    source: str = column("Where the value comes from")
+    window: str = column("Days around time zero, and which value of them", null=True)
+    n: int = column("Members of the cohort")
+    missing: int = column("Members without a value")
+    missing_share: float = column("Share of the members without a value", null=True)
+    valid: str = column("Vocabulary, grades or limits of what is a value", null=True)
+    because: str = column("The reason the protocol gives")
+
+    class Config:
+        """One row per column of the cohort."""
+
+        metadata = {"grain": "one row per column of the cohort", "key": ["variable"]}

@@ -3,7 +3,7 @@
 Every table and column with its meaning, type, nulls, vocabulary, range and reason; every analyte, rule, definition,
 code and study variable. The page works without a script; with one, its search field narrows the tables.
 
-What does not belong here: data. No value of any patient comes near this page.
+What does not belong here: data. No value of any patient comes near this page; of the cohort it says how many lack one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import polars as pl
 
 from aclf_pipeline.contracts.base import ColumnPromise, Contract, facts, promises
 from aclf_pipeline.protocol import Protocol
@@ -50,9 +52,13 @@ def page(
     *,
     source: str,
     audits: Mapping[str, str] | None = None,
+    codebook: pl.DataFrame | None = None,
     synthetic: bool = False,
 ) -> str:
-    """The data dictionary of one source and study, as one HTML document. `audits` maps a rule to its SQL."""
+    """The data dictionary of one source and study, as one HTML document.
+
+    `audits` maps a rule to its SQL. `codebook` is the codebook of the cohort; None where there is no cohort yet.
+    """
     asked = [rule for rule in protocol.rules.values() if rule.applies_to(source)]
     return pages.render(
         "dictionary.html.j2",
@@ -61,6 +67,7 @@ def page(
         protocol=protocol,
         study=protocol.study,
         source=source,
+        codebook=_codebook(codebook),
         described=[_table(table, asked) for table in described],
         analytes=[_analyte(analyte) for analyte in protocol.analytes.values()],
         rules=[_rule(rule, audits or {}) for rule in asked],
@@ -81,6 +88,13 @@ def page(
             for code in codelist
         ],
     )
+
+
+def _codebook(codebook: pl.DataFrame | None) -> list[dict[str, Any]]:
+    """The codebook's rows, the missing as a number and its share."""
+    if codebook is None:
+        return []
+    return [{**row, "missing": tables.n_percent(row["missing"], row["n"])} for row in tables.rows(codebook)]
 
 
 def _table(table: TableInfo, rules: Iterable[Rule]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,22 @@ from aclf_pipeline import __version__
 from aclf_pipeline.warehouse import ledger
 from aclf_pipeline.warehouse.connection import Warehouse, WarehouseError, quoted
 from aclf_pipeline.warehouse.privacy import check_character
+from aclf_pipeline.warehouse.statistical_files import Labels, write_spss, write_stata
 
-RELEASED = ("marts.cohort", "marts.attrition", "marts.eligibility", "marts.cohort_provenance", "analysis.results")
+RELEASED = (
+    "marts.cohort",
+    "marts.attrition",
+    "marts.eligibility",
+    "marts.cohort_provenance",
+    "marts.exclusion_combinations",
+    "marts.parameter_choices",
+    "marts.time_zeros",
+    "marts.follow_up",
+    "marts.intervals",
+    "marts.survival_findings",
+    "marts.codebook",
+    "analysis.results",
+)
 """Tables of a release; those that do not exist are left out, except the cohort."""
 
 _DIGEST_LENGTH = 12
@@ -53,10 +67,12 @@ def publish(
     *,
     protocol_digest: str,
     synthetic: bool = False,
+    labels: Mapping[str, Labels] | None = None,
 ) -> Release:
-    """Write `releases/<as_of>-<digest>/`: tables as Parquet and CSV, the cohort for Stata, pages, `manifest.json`.
+    """Write `releases/<as_of>-<digest>/`: tables as Parquet and CSV, pages, `manifest.json`.
 
-    `pages` maps a name inside the release to the file to copy. Raises WarehouseError when there is no cohort, a page is
+    The cohort and every table of `labels` are written for Stata and SPSS too. `pages` maps a name inside the release to
+    the file to copy. Raises WarehouseError when there is no cohort, a page is
     not there, or a table or page holds what looks like a telephone or identity number.
     """
     tables = _tables(wh)
@@ -67,7 +83,7 @@ def publish(
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=releases))
     try:
         for table, frame in tables.items():
-            _write_table(draft, table, frame, as_of)
+            _write_table(draft, table, frame, as_of, {"marts.cohort": Labels(), **(labels or {})}.get(table))
         sources = _sources(wh)
         about = {
             "study": study,
@@ -146,13 +162,14 @@ def _sources(wh: Warehouse) -> list[dict[str, Any]]:
     return ledger.source_files(wh)
 
 
-def _write_table(folder: Path, table: str, frame: pl.DataFrame, as_of: date) -> None:
+def _write_table(folder: Path, table: str, frame: pl.DataFrame, as_of: date, labels: Labels | None) -> None:
     name = table.split(".", 1)[1]
     frame.write_parquet(folder / f"{name}.parquet", compression="zstd", statistics=True)
     flat = _flat(frame)
     flat.write_csv(folder / f"{name}.csv")
-    if name == "cohort":
-        _write_stata(folder / "cohort.dta", flat, as_of)
+    if labels is not None:
+        write_stata(folder / f"{name}.dta", flat, labels, as_of)
+        write_spss(folder / f"{name}.sav", flat, labels, as_of)
 
 
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
@@ -163,27 +180,6 @@ def _flat(frame: pl.DataFrame) -> pl.DataFrame:
             for column, dtype in frame.schema.items()
             if isinstance(dtype, pl.List)
         ]
-    )
-
-
-def _write_stata(path: Path, frame: pl.DataFrame, as_of: date) -> None:
-    """Stata 14 and later. Dates become daily dates; names are shortened to the 32 characters Stata allows."""
-    texts = [name for name, dtype in frame.schema.items() if dtype in (pl.String, pl.Null)]
-    pandas = frame.with_columns(pl.col(texts).cast(pl.String).fill_null("")).to_pandas()
-    dates = {}
-    for name, dtype in frame.schema.items():
-        if dtype.is_temporal():
-            pandas[name] = pandas[name].astype("datetime64[ns]")
-            dates[name[:32]] = "td" if dtype == pl.Date else "tc"
-        elif dtype == pl.Boolean or dtype.is_integer():
-            pandas[name] = pandas[name].astype("float64")
-    pandas.columns = [name[:32] for name in frame.columns]
-    pandas.to_stata(
-        path,
-        write_index=False,
-        version=118,
-        convert_dates=dates,
-        time_stamp=datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC),
     )
 
 
