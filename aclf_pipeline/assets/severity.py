@@ -84,7 +84,7 @@ def severity_tables(house: House, wh: Warehouse) -> dict[str, pl.DataFrame]:
 
 def sections_of(house: House, wh: Warehouse) -> tuple[Section, ...]:
     """The sections of the study page, from the tables as they stand."""
-    frames = [wh.frame(f"select * from marts.{name}") for name in SEVERITY]
+    overlap, organs, grades = (wh.frame(f"select * from marts.{name}") for name in SEVERITY)
     activity = house.protocol.definitions["pta_from_inr"].cutoffs
     coefficients = {name: float(str(activity[name])) for name in ("c3", "c2", "c1", "c0")}
-    return severity_sections(*frames, check_values(organ_failure_cutoffs(house.protocol), coefficients))
+    return severity_sections(overlap, organs, grades, check_values(organ_failure_cutoffs(house.protocol), coefficients))

@@ -222,7 +222,7 @@ def _markers() -> tuple[Score, ...]:
         "bilirubin_total": ("bilirubin_total", "umol/L"),
     }
     fib4 = {"age_years": ("age_years", "a"), **_AST, **_ALT, **_PLATELETS}
-    listed = (
+    listed: tuple[tuple[str, str, Inputs, Callable[..., Floats], str], ...] = (
         ("nlr", "neutrophil-to-lymphocyte ratio", {**_NEUTROPHILS, **_LYMPHOCYTES}, scores.nlr, _COUNTS),
         ("plr", "platelet-to-lymphocyte ratio", {**_PLATELETS, **_LYMPHOCYTES}, markers.plr, _COUNTS),
         ("mlr", "monocyte-to-lymphocyte ratio", {"monocytes": ("monocytes", "10*9/L"), **_LYMPHOCYTES}, markers.mlr,
@@ -233,7 +233,9 @@ def _markers() -> tuple[Score, ...]:
         ("de_ritis", "AST over ALT", {**_AST, **_ALT}, markers.de_ritis, "ratio of activities"),
         ("direct_share", "direct over total bilirubin", bilirubins, markers.direct_share, "PMC7809456, table 1"),
     )  # fmt: skip
-    return tuple(Score(*given, unit="1") for given in listed)
+    return tuple(
+        Score(name, says, inputs, function, source, unit="1") for name, says, inputs, function, source in listed
+    )
 
 
 SCORES: dict[str, Score] = {

@@ -17,7 +17,7 @@ from aclf_pipeline.quality.contract_check import check_table
 from aclf_pipeline.science.analyses import run_analysis
 from aclf_pipeline.science.cohort import CohortTables, assemble
 from aclf_pipeline.warehouse.connection import Warehouse
-from aclf_pipeline.warehouse.graph import build, load_audits, load_graph
+from aclf_pipeline.warehouse.graph import build, load_audits, load_graph, load_mappings
 from aclf_pipeline.warehouse.rules_tables import load_rules
 from aclf_pipeline_tests.clif.unit import SQL
 from aclf_pipeline_tests.marts.world import World
@@ -41,6 +41,7 @@ class Unit(World):
     def made(self, wh: Warehouse) -> dict[str, dict[str, Any]]:
         """The candidates, by key."""
         load_rules(wh, PROTOCOL)
+        load_mappings(wh, SQL, "clif")
         for kind, contract in KINDS.items():
             wh.write(f"core.{kind}", _typed(self.rows[kind], empty_frame(contract)))
         for model in MODELS:

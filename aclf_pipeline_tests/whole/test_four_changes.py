@@ -94,7 +94,7 @@ zinc:
         wh.write("core.patients", pl.concat([empty_frame(KINDS["patients"]), person], how="diagonal_relaxed"))
         wh.write("core.labs", lab("5763-8", "mmol/L", 0.012))
         for model in house.models:
-            if model.table in ("intermediate.persons", "intermediate.labs"):
+            if model.table in ("intermediate.persons", "intermediate.treatments", "intermediate.labs"):
                 build(wh, model)
         found = wh.rows("select analyte, unit, value from intermediate.labs")
     assert copy.touched() == {"protocol/analytes.yaml"}
