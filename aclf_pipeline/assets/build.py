@@ -18,6 +18,7 @@ from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.ingest import ingest_asset
 from aclf_pipeline.assets.reports import report_assets
 from aclf_pipeline.assets.selection import selection_asset
+from aclf_pipeline.assets.selfcheck import self_check_asset
 from aclf_pipeline.assets.severity import severity_asset
 from aclf_pipeline.assets.survival import survival_asset
 from aclf_pipeline.assets.tables import table_assets
@@ -45,6 +46,7 @@ def definitions_of(house: House) -> dg.Definitions:
             selection_asset(house),
             survival_asset(house),
             codebook_asset(house),
+            self_check_asset(house),
             *analysis_assets(house),
             *report_assets(house),
         ],

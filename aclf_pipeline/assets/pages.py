@@ -17,6 +17,7 @@ import polars as pl
 from aclf_pipeline.assets.codebook import CODEBOOK
 from aclf_pipeline.assets.delivered_columns import delivered_headers, repaired_columns, rule_columns
 from aclf_pipeline.assets.house import House
+from aclf_pipeline.assets.self_check_page import self_check_sections
 from aclf_pipeline.assets.severity import sections_of
 from aclf_pipeline.assets.site import Download, renewed, replace_page, write_downloads, write_pages
 from aclf_pipeline.assets.stories import write_stories
@@ -186,7 +187,11 @@ def write_study(house: House, wh: Warehouse, data_digest: str) -> Path:
             for spec, found in analyses
         ),
         missingness=study.missingness(cohort, [*protocol.study.baseline, *protocol.study.scores]),
-        sections=(*selection.sections(protocol.study, _selection_frames(wh)), *sections_of(house, wh)),
+        sections=(
+            *selection.sections(protocol.study, _selection_frames(wh)),
+            *sections_of(house, wh),
+            *self_check_sections(wh),
+        ),
         stories=write_stories(house, wh),
         synthetic=house.settings.is_synthetic,
     )

@@ -17,6 +17,7 @@ from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.metadata import OWNERS, Yielded, key
 from aclf_pipeline.assets.pages import finish_published, released_study, write_dictionary, write_study
 from aclf_pipeline.assets.selection import SELECTION_TABLES
+from aclf_pipeline.assets.self_check_page import SELF_CHECK
 from aclf_pipeline.assets.survival import SURVIVAL_TABLES
 from aclf_pipeline.contracts.severity import SEVERITY
 from aclf_pipeline.warehouse.release import content_digest, publish
@@ -31,7 +32,7 @@ def report_assets(house: House) -> list[dg.AssetsDefinition]:
 
 
 def _study_page(house: House) -> dg.AssetsDefinition:
-    analyses = [["analysis", spec.id] for spec in house.protocol.analysis]
+    analyses = [SELF_CHECK, *(["analysis", spec.id] for spec in house.protocol.analysis)]
 
     @dg.asset(
         key=["reports", "study"],

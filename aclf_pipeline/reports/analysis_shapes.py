@@ -106,6 +106,7 @@ def level(column: str, of: str, head: str) -> Cell:
     return Cell(head, "", write)
 
 
+_SCALES = {"km": "1 − Kaplan–Meier", "identity": "days", "log": "log of days", "rank": "rank"}
 _MEASURES = {"c": "C (Harrell)", "slope": "Calibration slope", "brier": "Brier score", "ipa": "IPA"}
 N, EVENTS = text("n", "N", "num"), text("events", "Events", "num")
 REASON = text("reason", "Why not", "wide")
@@ -134,7 +135,8 @@ SHAPES: Mapping[str, tuple[Shape, ...]] = {
     ),
     "ph_diagnostics": (
         Shape("", "Tests of a constant hazard ratio",
-              (words("transform", "Time as"), term(), number("statistic", "Chi-square"), text("df", "df", "num"), p(),
+              (Cell("Time as", "", lambda _, row: _SCALES[row["transform"]]), term(),
+               number("statistic", "Chi-square"), text("df", "df", "num"), p(),
                N, EVENTS)),
         Shape("periods", "Hazard ratios in each period", RATIOS),
     ),
@@ -149,7 +151,7 @@ SHAPES: Mapping[str, tuple[Shape, ...]] = {
     "functional_form": (
         Shape("", "Tests of association and of nonlinearity",
               (variable("covariate", "Factor"), number("statistic", "Chi-square"), text("df", "df", "num"), p(),
-               number("nonlinear", "Nonlinear"), text("df_nonlinear", "df", "num"), p("p_nonlinear", "p nonlinear"),
+               number("nonlinear", "Nonlinear"), text("df_nonlinear", "df nonlinear", "num"), p("p_nonlinear", "p nonlinear"),
                REASON)),
     ),
     "competing": (
@@ -169,10 +171,6 @@ SHAPES: Mapping[str, tuple[Shape, ...]] = {
                                    N, EVENTS)),
         Shape("baseline", "At the values counted from",
               (text("horizon", "Day", "num"), share("survival", "S₀"), share("risk", "Risk"))),
-        Shape("points", "Points of a nomogram",
-              (variable("variable", "Factor"), text("value", "Value", "num"), number("points", "Points"))),
-        Shape("chances", "Points that go with each chance of no event",
-              (text("horizon", "Day", "num"), share("survival", "Chance"), number("points", "Points"))),
     ),
     "validation": (
         Shape("", "Apparent and optimism-corrected performance",

@@ -42,10 +42,10 @@ Shown = list[tuple[str, list[tuple[str, str, str]], list[dict[str, Any]]]]
 
 def analysis_tables(study: Study, analysed: Answered) -> Shown:
     """Every table of one analysis; none where its kind has none."""
-    own = _OWN.get(analysed.spec.kind)
-    shown = own(study, analysed) if own is not None else []
-    return [*shown, *(_laid_out(study, analysed, shape) for shape in SHAPES.get(analysed.spec.kind, ())
-                      if _part(analysed, shape).height)]  # fmt: skip
+    kind = analysed.spec.kind
+    plain = [_laid_out(study, analysed, shape) for shape in SHAPES.get(kind, ()) if _part(analysed, shape).height]
+    first, last = (found(study, analysed) if (found := by.get(kind)) is not None else [] for by in (_OWN, _FURTHER))
+    return [*first, *plain, *last]
 
 
 def _part(analysed: Answered, shape: Shape) -> pl.DataFrame:
@@ -285,6 +285,26 @@ def _decision(study: Study, analysed: Answered) -> Shown:
     return [("Net benefit of acting on a risk above each threshold", columns, list(rows.values()))]
 
 
+def _nomogram(study: Study, analysed: Answered) -> Shown:
+    """Points of each factor's values in one line, and the points that go with each chance."""
+    points, chances = (analysed.more.get(name, pl.DataFrame()) for name in ("points", "chances"))
+    if not points.height:
+        return []
+    marks: dict[str, list[str]] = {}
+    for row in points.iter_rows(named=True):
+        marks.setdefault(row["variable"], []).append(f"{row['value']}: {row['points']:.0f}")
+    rows = [{"factor": variable_label(study, name), "points": " · ".join(told)} for name, told in marks.items()]
+    by_day: dict[int, list[str]] = {}
+    for row in chances.iter_rows(named=True):
+        by_day.setdefault(int(row["horizon"]), []).append(f"{tables.percent(row['survival'], 0)}: {row['points']:.0f}")
+    days = [{"day": day, "points": " · ".join(told)} for day, told in by_day.items()]
+    return [
+        ("Points of a nomogram (value: points)", [("factor", "Factor", ""), ("points", "Points", "wide")], rows),
+        ("Chance of no event, and the sum of points that goes with it",
+         [("day", "Day", "num"), ("points", "Points", "wide")], days),
+    ]  # fmt: skip
+
+
 _OWN: Mapping[str, Callable[[Study, Answered], Shown]] = {
     "kaplan_meier": _curve_tables,
     "logrank": _logrank_tables,
@@ -293,6 +313,6 @@ _OWN: Mapping[str, Callable[[Study, Answered], Shown]] = {
     "table_one": _table_one,
     "follow_up": _follow_up,
     "immortal_time": _immortal_time,
-    "performance": _decision,
     "sensitivity": _sensitivity,
 }
+_FURTHER: Mapping[str, Callable[[Study, Answered], Shown]] = {"performance": _decision, "prediction": _nomogram}

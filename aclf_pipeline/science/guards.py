@@ -23,6 +23,7 @@ from aclf_pipeline.protocol.plan import (
     InfusionTimevarying,
     KaplanMeier,
     Lasso,
+    LogRank,
     OfModel,
     RestrictedMean,
     TableOne,
@@ -31,7 +32,7 @@ from aclf_pipeline.protocol.plan import (
     root,
 )
 from aclf_pipeline.protocol.study import Study
-from aclf_pipeline.science.analyses.common import DURATION, EVENT, HAPPENED, AnalysisResult, Given
+from aclf_pipeline.science.analyses.given import DURATION, EVENT, HAPPENED, AnalysisResult, Given
 from aclf_pipeline.science.sample_size import df_budget
 
 ALWAYS_KNOWN = ("sex", "age_years", "age_years_at_index", "calendar_year")
@@ -72,7 +73,7 @@ class Verdict:
 def before(spec: Analysis, given: Given) -> tuple[Verdict, ...]:
     """Every guard that can judge a stanza by the pages and the cohort alone."""
     return (
-        *wording(spec, (spec.says,)),
+        *wording(spec, (spec.says, given.endpoint(spec).says, given.study.title)),
         *immortal_time(spec, given),
         *leakage(spec, given),
         *transplant(spec, given),
@@ -196,16 +197,16 @@ def transplant(spec: Analysis, given: Given) -> Iterator[Verdict]:
 
 
 def competing(spec: Analysis, given: Given) -> Iterator[Verdict]:
-    """One less survival read as a risk, where a competing event comes first for many."""
+    """One less survival read as a risk, where a competing event comes first for many; a log-rank test draws it too."""
     endpoint = given.endpoint(spec)
-    if not isinstance(spec, KaplanMeier | RestrictedMean | ImmortalTime) or not endpoint.competing:
+    if not isinstance(spec, KaplanMeier | LogRank | RestrictedMean | ImmortalTime) or not endpoint.competing:
         return
     frame = given.counted(spec).drop_nulls([DURATION, EVENT])
     others = frame.filter(pl.col(EVENT).is_in(list(endpoint.competing))).height
     if frame.height and others / frame.height >= MUCH_COMPETING:
         yield Verdict(
             "competing_risk",
-            f"'{spec.id}' would read survival of {endpoint.event} where {others} of {frame.height} patients have"
+            f"'{spec.id}' would show survival of {endpoint.event} where {others} of {frame.height} patients have"
             f" {' or '.join(endpoint.competing)} first.",
             "One less that survival is not the risk: it is of a world without the competing event.",
             "Use kind cumulative_incidence, or an endpoint that counts both.",

@@ -153,7 +153,7 @@ MISPRINTS = {
         f"{PLAN}: 'logrank_he' uses the word 'horizons', which this page does not know.",
     ),
     "test without a group": (
-        PLAN, "  endpoint: death_168d\n  group: he_any\n", "  endpoint: death_168d\n",
+        PLAN, "168d\n  group: he_any\n", "168d\n",
         f"{PLAN}: 'logrank_he' has no 'group'",
     ),
     "diagnostics of no model": (

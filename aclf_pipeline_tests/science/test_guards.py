@@ -106,6 +106,8 @@ def test_survival_of_death_is_refused_where_transplant_comes_first_for_one_in_tw
     spec = km(endpoint="death_336d")
     assert names(guards.before(spec, given(frame=cohort(transplants=0.5)))) == ["competing_risk"]
     assert names(guards.before(spec, given(frame=cohort(transplants=0.02)))) == []
+    drawn = said(kind="logrank", endpoint="death_336d", group="cirrhosis")
+    assert names(guards.before(drawn, given(frame=cohort(transplants=0.5)))) == ["competing_risk"]
     incidence = said(kind="cumulative_incidence", endpoint="death_336d", horizons=[28])
     assert names(guards.before(incidence, given(frame=cohort(transplants=0.5)))) == []
 

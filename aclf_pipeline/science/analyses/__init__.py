@@ -16,7 +16,7 @@ import polars as pl
 
 from aclf_pipeline.protocol.plan import Analysis
 from aclf_pipeline.protocol.study import Study
-from aclf_pipeline.science.analyses.common import AnalysisResult, Given, digest, with_covariates
+from aclf_pipeline.science.analyses.given import AnalysisResult, Given, digest, with_covariates
 
 __all__ = ["AnalysisResult", "Given", "digest", "run_analysis", "with_covariates"]
 

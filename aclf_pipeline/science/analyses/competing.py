@@ -13,7 +13,7 @@ import polars as pl
 from scipy.stats import norm
 
 from aclf_pipeline.protocol.plan import Competing
-from aclf_pipeline.science.analyses.common import (
+from aclf_pipeline.science.analyses.given import (
     DURATION,
     AnalysisResult,
     Given,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from aclf_pipeline.protocol.plan import CumulativeIncidence, FollowUp, KaplanMeier, LogRank, RestrictedMean, TableOne
-from aclf_pipeline.science.analyses.common import (
+from aclf_pipeline.science.analyses.given import (
     DURATION,
     EVENT,
     HAPPENED,

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from aclf_pipeline.protocol.plan import FunctionalForm, Influence, PhDiagnostics
-from aclf_pipeline.science.analyses.common import DURATION, HAPPENED, KEY, AnalysisResult, Given, Row, keyed, ratio_rows
+from aclf_pipeline.science.analyses.given import DURATION, HAPPENED, KEY, AnalysisResult, Given, Row, keyed, ratio_rows
 from aclf_pipeline.science.analyses.models import by_period, columns_of, fit_model
 from aclf_pipeline.science.cox import cox
 from aclf_pipeline.science.cox_residuals import dfbetas, martingale

@@ -6,7 +6,7 @@ What does not belong here: the estimator (subgroups), and a choice of subgroups.
 from __future__ import annotations
 
 from aclf_pipeline.protocol.plan import Subgroups
-from aclf_pipeline.science.analyses.common import (
+from aclf_pipeline.science.analyses.given import (
     DURATION,
     HAPPENED,
     AnalysisResult,

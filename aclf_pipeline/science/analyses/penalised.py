@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from aclf_pipeline.protocol.plan import Lasso
-from aclf_pipeline.science.analyses.common import (
+from aclf_pipeline.science.analyses.given import (
     DURATION,
     HAPPENED,
     AnalysisResult,

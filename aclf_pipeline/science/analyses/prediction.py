@@ -17,7 +17,7 @@ import polars as pl
 
 from aclf_pipeline.protocol.plan import Cox, Performance, Prediction
 from aclf_pipeline.science import cox_curves
-from aclf_pipeline.science.analyses.common import AnalysisResult, Given, Row, codes, complete, counted, keyed, lacking
+from aclf_pipeline.science.analyses.given import AnalysisResult, Given, Row, codes, complete, counted, keyed, lacking
 from aclf_pipeline.science.analyses.models import columns_of
 from aclf_pipeline.science.calibration import calibrate
 from aclf_pipeline.science.cox_fit import fit_cox
@@ -127,14 +127,15 @@ def _nomogram(
     if shrinkage < LEAST_SHRINKAGE:
         return {}, shrinkage
     made = nomogram(fit, [float(day) for day in horizons])
-    return {"points": made.points, "chances": made.survival}, shrinkage
+    return {"points": made.points, "total": made.total, "chances": made.survival}, shrinkage
 
 
 def performance(spec: Performance, given: Given) -> AnalysisResult:
     """Discrimination, accuracy and calibration of the model and of each score, at each horizon, on the same rows.
 
     Table: horizon, predictor, auc, auc_lower, auc_upper, brier, ipa, oe, slope, ici, e50, e90, n, events, reason.
-    decision: horizon, strategy, threshold, net_benefit. Apparent figures: optimism is told by the internal validation.
+    decision: horizon, strategy, threshold, net_benefit. groups, calibrated: of the model's calibration.
+    All of it is apparent: optimism is told by the internal validation.
     """
     model, endpoint = given.model(spec), given.endpoint(spec)
     frame = given.cohort
@@ -173,8 +174,23 @@ def performance(spec: Performance, given: Given) -> AnalysisResult:
         said.append(f"Not computed in this cohort: {', '.join(absent)}.")
     if rows.height < frame.height:
         said.append(f"{rows.height} of {frame.height} patients have every covariate and every score.")
-    return AnalysisResult(table, keyed(given, spec, _performance_rows(table, decision)), {"decision": decision},
-                          tuple(said))  # fmt: skip
+    more = {"decision": decision, **_calibrated(time, code, risks[MODEL], horizons)}
+    return AnalysisResult(table, keyed(given, spec, _performance_rows(table, decision)), more, tuple(said))
+
+
+def _calibrated(time: Floats, code: Ints, risk: Floats, horizons: Sequence[int]) -> dict[str, pl.DataFrame]:
+    """What a figure of calibration shows of the model: groups of rising risk, and the smooth curve, by horizon."""
+    groups, curves = [], []
+    for k, day in enumerate(horizons):
+        own = np.clip(risk[:, k], NEAR_0, NEAR_1)
+        try:
+            found = calibrate(time, code, own, float(day))
+        except StatisticalProblem:
+            continue  # the table says why
+        panel = pl.lit(f"Day {day}").alias("panel")
+        groups.append(found.groups.select(panel, "predicted", "observed", "lower", "upper", "n"))
+        curves.append(pl.DataFrame({"predicted": own, "calibrated": found.calibrated}).select(panel, pl.all()))
+    return {"groups": pl.concat(groups), "calibrated": pl.concat(curves)} if groups else {}
 
 
 def _columns(rows: pl.DataFrame, model: Cox) -> tuple[list[str], Floats]:

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from aclf_pipeline.protocol.plan import Cox, Imputations, Validation
-from aclf_pipeline.science.analyses.common import (
+from aclf_pipeline.science.analyses.given import (
     DURATION,
     EVENT,
     HAPPENED,

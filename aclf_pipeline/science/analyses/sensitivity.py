@@ -14,7 +14,8 @@ import polars as pl
 
 from aclf_pipeline.protocol.plan import Cox, Imputations, Sensitivity
 from aclf_pipeline.protocol.study import Endpoint
-from aclf_pipeline.science.analyses.common import (
+from aclf_pipeline.science.analyses.competing import SUBDISTRIBUTION, subdistribution_table
+from aclf_pipeline.science.analyses.given import (
     DURATION,
     EVENT,
     HAPPENED,
@@ -28,7 +29,6 @@ from aclf_pipeline.science.analyses.common import (
     counted,
     keyed,
 )
-from aclf_pipeline.science.analyses.competing import SUBDISTRIBUTION, subdistribution_table
 from aclf_pipeline.science.analyses.models import METHOD, columns_of, fit_model
 from aclf_pipeline.science.analyses.time_zero import ENTRY, at_landmark, from_time_zero
 from aclf_pipeline.science.cox import cox

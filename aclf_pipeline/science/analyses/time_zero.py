@@ -12,7 +12,7 @@ import polars as pl
 
 from aclf_pipeline.protocol.plan import ImmortalTime, InfusionTimevarying
 from aclf_pipeline.protocol.study import Endpoint
-from aclf_pipeline.science.analyses.common import (
+from aclf_pipeline.science.analyses.given import (
     COUNTED,
     DURATION,
     EVENT,
