@@ -68,6 +68,27 @@ def harrell(
     return _summary(pairs, case, np.ones(n), group)
 
 
+def harrell_index(stop: Floats, event: Bools, risk: Floats) -> float:
+    """Return C of `harrell` alone, of right-censored rows (n each) without weights: what a resample needs.
+
+    Values are taken as they are: finite, and equal where they are the same moment. Raises StatisticalProblem when
+    there is no comparable pair.
+    """
+    rank, moment = _ranks(risk), np.unique(stop, return_inverse=True)[1]
+    # A row is a comparator of events before its end, and at it if it is censored there.
+    edge = moment - event
+    order = np.argsort(edge, kind="stable")
+    gone = np.searchsorted(edge[order], moment[event], "left")
+    low, same, whole = _below(rank[order], np.ones(len(rank)), gone, rank[event])
+    ladder = np.sort(rank)
+    first, past = (np.searchsorted(ladder, rank[event], side) for side in ("left", "right"))
+    lower, tied = float((first - low).sum()), float((past - first - same).sum())
+    total = float((len(rank) - whole).sum())
+    if not total > 0:
+        raise StatisticalProblem("concordance: no two rows can be compared; no event has anyone at risk after it")
+    return (lower + tied / 2) / total
+
+
 def uno(
     stop: Floats, event: Bools, risk: Floats, *, weight: Floats | None = None, until: float = np.inf
 ) -> Concordance:

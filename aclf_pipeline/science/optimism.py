@@ -6,7 +6,8 @@ The caller's function makes the model and everything data-driven is inside it: s
 Limits are the percentiles of the resamples' own performance, shifted by the optimism (Noma et al. 2021, Stat Med
 40:5691). Several completed data sets are each validated and averaged (Musoro et al. 2014, BMC Med Res Methodol 14:116).
 
-Making models and drawing imputations do not belong here, nor running in several processes: give `run` a parallel map.
+Taking a measure (optimism_measures), making models and drawing imputations do not belong here, nor running in several
+processes: give `run` a parallel map.
 """
 
 from __future__ import annotations
@@ -14,34 +15,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from aclf_pipeline.science.concordance import harrell
-from aclf_pipeline.science.cox_curves import baseline_hazard
 from aclf_pipeline.science.cox_fit import fit_cox
-from aclf_pipeline.science.outcomes import Outcomes, read_outcomes
+from aclf_pipeline.science.cox_model import CoxFit
+from aclf_pipeline.science.cox_resampling import refit_one
+from aclf_pipeline.science.optimism_measures import MEASURES, Measured, Predictions
+from aclf_pipeline.science.outcomes import read_outcomes
 from aclf_pipeline.science.problems import StatisticalProblem
 from aclf_pipeline.science.risk_sets import Bools, Floats, Ints
-from aclf_pipeline.science.survival_performance import brier_score
 
 WHAT = "internal validation"
-MEASURES = ("c", "slope", "brier", "ipa")
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a model says of every original row (n): linear predictor, higher is worse, and risk by horizon (n × h).
-
-    risk may be None, or NaN for a horizon the model knows nothing of; then no Brier score is made.
-    """
-
-    linear: Floats
-    risk: Floats | None = None
 
 
 Fit = Callable[[Ints], Predictions]
@@ -112,15 +101,20 @@ class CoxOnRows:
     names: tuple[str, ...]
     horizons: tuple[float, ...] = ()
 
+    @cached_property
+    def whole(self) -> CoxFit:
+        """The model of all rows."""
+        return fit_cox(self.stop, self.event, self.design, self.names)
+
     def __call__(self, rows: Ints) -> Predictions:
         """Fit and predict; a horizon beyond the last follow-up of the rows has no risk."""
-        fit = fit_cox(self.stop[rows], self.event[rows], self.design[rows], self.names)
-        linear = np.asarray((self.design - fit.centre) @ fit.coef)
+        found = refit_one(self.whole, rows)
+        linear = np.asarray((self.design - self.whole.centre) @ found.coef)
         if not self.horizons:
             return Predictions(linear)
-        base, times = baseline_hazard(fit, at=fit.centre), np.asarray(self.horizons, dtype=np.float64)
-        hazard = np.append(0.0, base.hazard)[np.searchsorted(base.time, times, side="right")]
-        hazard = np.where(times > fit.data.stop.max(), np.nan, hazard)
+        times = np.asarray(self.horizons, dtype=np.float64)
+        hazard = np.append(0.0, found.hazard)[np.searchsorted(found.times, times, side="right")]
+        hazard = np.where(times > self.stop[rows].max(), np.nan, hazard)
         return Predictions(linear, -np.expm1(-np.exp(linear)[:, None] * hazard))
 
 
@@ -142,12 +136,13 @@ def resample(
     """
     data = read_outcomes(WHAT, time, code)
     labels = _labels(horizons)
-    everyone = np.arange(data.n)
-    apparent, _ = _both(data, fit, everyone, horizons, cause)
+    measured = Measured.of(data, horizons, cause)
+    apparent = measured.of_model(fit(np.arange(data.n)))
     own, test, problems = [], [], Counter[str]()
     for rows in draws:
         try:
-            here, there = _both(data, fit, np.asarray(rows), horizons, cause)
+            made = fit(np.asarray(rows))
+            here, there = measured.drawn(np.asarray(rows)).of_model(made), measured.of_model(made)
         except StatisticalProblem as problem:
             problems[str(problem)] += 1
             here = there = np.full(len(labels), np.nan)
@@ -223,41 +218,6 @@ def _labels(horizons: Sequence[float]) -> tuple[tuple[str, float | None], ...]:
     """Measures in the order in which they are taken."""
     timed = [(measure, float(horizon)) for measure in MEASURES[2:] for horizon in horizons]
     return (("c", None), ("slope", None), *timed)
-
-
-def _both(data: Outcomes, fit: Fit, rows: Ints, horizons: Sequence[float], cause: int) -> tuple[Floats, Floats]:
-    """Return the performance of a model made of rows, on them and on all."""
-    made = fit(rows)
-    everyone = _performance(data, made, np.arange(data.n), horizons, cause)
-    return _performance(data, made, rows, horizons, cause), everyone
-
-
-def _performance(data: Outcomes, made: Predictions, rows: Ints, horizons: Sequence[float], cause: int) -> Floats:
-    """Measure predictions on rows; NaN where a measure cannot be taken there."""
-    stop, code, linear = data.time[rows], data.code[rows], made.linear[rows]
-    event = code == cause
-    found = [_or_nan(lambda: harrell(stop, event, linear).c), _or_nan(lambda: _slope(stop, event, linear))]
-    scores = np.full((2, len(horizons)), np.nan)
-    if made.risk is not None:
-        risk = made.risk[rows]
-        known = np.flatnonzero(np.isfinite(risk).all(axis=0))
-        if len(known):
-            table = brier_score(stop, code, risk[:, known], [horizons[k] for k in known.tolist()], cause=cause)
-            scores[:, known] = table.select("brier", "ipa").fill_null(np.nan).to_numpy().T
-    return np.concatenate([found, scores.ravel()])
-
-
-def _slope(stop: Floats, event: Bools, linear: Floats) -> float:
-    """Return the coefficient of the linear predictor."""
-    return float(fit_cox(stop, event, linear[:, None], ["linear predictor"]).coef[0])
-
-
-def _or_nan(measure: Callable[[], float]) -> float:
-    """Take a measure; NaN where the rows do not have it. What is NaN is counted in the table."""
-    try:
-        return measure()
-    except StatisticalProblem:
-        return float("nan")
 
 
 def _row(resamples: Sequence[Resamples], place: int, level: float) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aclf_pipeline.science.concordance import harrell, of_fit, uno
+from aclf_pipeline.science.concordance import harrell, harrell_index, of_fit, uno
 from aclf_pipeline.science.cox_fit import fit_cox
 from aclf_pipeline.science.problems import StatisticalProblem
 from aclf_pipeline_tests.science.cox_cases import draw_case
@@ -167,3 +167,24 @@ def test_what_cannot_be_compared_is_said_in_words(change, message):
     arguments = {"stop": [1, 2], "event": [True, True], "risk": [1, 2], **change}
     with pytest.raises(StatisticalProblem, match=message):
         harrell(**{name: np.array(value) for name, value in arguments.items()})
+
+
+@quick
+@given(seed=st.integers(0, 10_000), n=st.integers(2, 60), whole=st.booleans())
+def test_the_index_alone_is_that_of_the_whole(seed, n, whole):
+    rng = np.random.default_rng(seed)
+    stop, event, risk = (
+        np.ceil(rng.exponential(10, n)),
+        rng.random(n) < 0.6,
+        np.round(rng.normal(size=n), 0 if whole else 9),
+    )
+    rows = rng.integers(0, n, n)
+    for where in (np.arange(n), rows):
+        part = stop[where], event[where], risk[where]
+        try:
+            expected = harrell(*part).c
+        except StatisticalProblem:
+            with pytest.raises(StatisticalProblem, match="no two rows can be compared"):
+                harrell_index(*part)
+        else:
+            assert harrell_index(*part) == pytest.approx(expected, abs=1e-12)

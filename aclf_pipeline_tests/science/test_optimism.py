@@ -79,9 +79,12 @@ def test_figures_are_those_of_models_made_and_measured_by_hand(pbc: CoxOnRows, t
     found = resample(pbc.stop, pbc.event, pbc, [rows], horizons=HORIZONS)
     fit = fit_cox(pbc.stop[rows], pbc.event[rows], pbc.design[rows], pbc.names)
     for where, got in ((rows, found.own[0]), (np.arange(len(pbc.stop)), found.test[0])):
+        linear = pbc.design[where] @ fit.coef
         risk = 1 - survival(fit, pbc.design[where], np.array(HORIZONS)).survival
         table = brier_score(pbc.stop[where], pbc.event[where], risk, HORIZONS)
-        assert got[0] == pytest.approx(harrell(pbc.stop[where], pbc.event[where], pbc.design[where] @ fit.coef).c)
+        assert got[0] == pytest.approx(harrell(pbc.stop[where], pbc.event[where], linear).c)
+        slope = fit_cox(pbc.stop[where], pbc.event[where], linear[:, None], ["x"]).coef[0]
+        assert got[1] == pytest.approx(slope, abs=1e-9)
         np.testing.assert_allclose(got[2:], [*table["brier"], *table["ipa"]], atol=1e-12)
     assert found.labels[2:] == (("brier", 365.0), ("brier", 1825.0), ("ipa", 365.0), ("ipa", 1825.0))
 
