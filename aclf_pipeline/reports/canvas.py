@@ -72,15 +72,27 @@ class Figure:
     svg: str
     sheet: Sheet = field(repr=False, compare=False)
 
-    def save(self, folder: Path, stem: str, dpi: int = 300) -> list[Path]:
-        """Put the figure into a folder as <stem>.svg, <stem>.png and <stem>.csv (its data); returns the paths."""
+    def save(self, folder: Path, stem: str, dpi: int = 600) -> list[Path]:
+        """Put the figure into a folder as <stem>.svg, .pdf, .png and, the data behind it, .csv; returns the paths."""
         folder.mkdir(parents=True, exist_ok=True)
         flat = self.data.with_columns(cs.nested().map_elements(str, return_dtype=pl.String))
-        contents = {"svg": self.svg.encode(), "png": self.png(dpi), "csv": flat.write_csv().encode()}
+        contents = {
+            "svg": self.svg.encode(),
+            "pdf": self.pdf(),
+            "png": self.png(dpi),
+            "csv": flat.write_csv().encode(),
+        }
         paths = [folder / f"{stem}.{ending}" for ending in contents]
         for path, content in zip(paths, contents.values(), strict=True):
             path.write_bytes(content)
         return paths
+
+    def pdf(self) -> bytes:
+        """The figure for a printer, its text as text in embedded fonts; the same bytes for the same data."""
+        with style(self.id):
+            stream = BytesIO()
+            self.sheet.savefig(stream, format="pdf", facecolor="white", metadata={"CreationDate": None})
+        return stream.getvalue()
 
     def png(self, dpi: int = 300) -> bytes:
         """The figure as a bitmap of so many dots per inch; the same bytes for the same data."""

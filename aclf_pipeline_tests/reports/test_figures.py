@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from aclf_pipeline.reports import canvas, figures, flow
+from aclf_pipeline.reports import canvas, figures, flow, layout
 from aclf_pipeline.reports.canvas import Figure
 from aclf_pipeline_tests.reports import sample
 
@@ -79,8 +79,8 @@ def test_the_bitmap_has_the_size_that_was_asked_for() -> None:
 
 def test_a_figure_is_saved_with_its_data(tmp_path: Path) -> None:
     paths = km().save(tmp_path / "figures", "km_overall", dpi=50)
-    assert [path.name for path in paths] == ["km_overall.svg", "km_overall.png", "km_overall.csv"]
-    assert pl.read_csv(paths[2]).height == km().data.height
+    assert [path.name for path in paths] == ["km_overall.svg", "km_overall.pdf", "km_overall.png", "km_overall.csv"]
+    assert pl.read_csv(paths[3]).height == km().data.height
     assert paths[0].read_text().startswith("<svg")
 
 
@@ -130,11 +130,13 @@ def test_the_flow_chart_shows_every_count_and_the_overlap() -> None:
     assert shown[-1] == "n = 446"
 
 
-def test_wrapping_keeps_every_word_and_the_width() -> None:
+@pytest.mark.parametrize("inches", [0.4, 1.0, 2.5])
+def test_folding_keeps_every_word_and_the_width(inches: float) -> None:
     text = "Evidence of HBsAg 乙肝表面抗原阳性超过六个月 for more than 6 months（三个等级之一）"
-    lines = flow.wrap(text, 20)
-    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-    assert max(len(line) + sum(ord(mark) > 0x2E7F for mark in line) for line in lines) <= 20
+    with canvas.style("fold"):
+        folded = layout.fold(text, inches)
+        assert layout.widest([folded]) <= inches
+    assert folded.replace("\n", "").replace(" ", "") == text.replace(" ", "")
 
 
 def test_chinese_and_hostile_words_are_drawn_as_words() -> None:
