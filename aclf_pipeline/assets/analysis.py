@@ -13,7 +13,7 @@ import polars as pl
 from aclf_pipeline.assets.house import House
 from aclf_pipeline.assets.metadata import OWNERS, table
 from aclf_pipeline.protocol.plan import Analysis, OfModel
-from aclf_pipeline.reports.drawing import draw
+from aclf_pipeline.reports.plan_drawing import figures_of
 from aclf_pipeline.science import guards
 from aclf_pipeline.science.analyses import AnalysisResult, Given, run_analysis, with_covariates
 from aclf_pipeline.science.guards import Verdict
@@ -114,13 +114,17 @@ def _guard_result(verdicts: tuple[Verdict, ...], reason: str | None = None) -> d
 def _estimated(
     house: House, spec: Analysis, result: AnalysisResult, verdicts: tuple[Verdict, ...]
 ) -> dg.MaterializeResult:
-    figure = draw(spec, result, house.protocol.study, synthetic=house.settings.is_synthetic)
-    files = figure.save(house.settings.reports / "figures", spec.id) if figure else []
+    figures = figures_of(spec, result, house.protocol.study, synthetic=house.settings.is_synthetic)
+    folder = house.settings.reports / "figures"
+    files = [path for figure in figures for path in figure.save(folder, figure.id)]
     metadata: dict[str, Any] = {
         "1_results": table(_head(result.results), SHOWN),
         "2_remarks": dg.MetadataValue.md("\n".join(f"- {remark}" for remark in result.remarks) or "none"),
         "dagster/row_count": result.table.height,
-        **{f"figure_{path.suffix[1:]}": dg.MetadataValue.path(path) for path in files},
+        **{
+            f"figure_{path.name.removeprefix(spec.id).replace('.', '_').strip('_-')}": dg.MetadataValue.path(path)
+            for path in files
+        },
     }
     return dg.MaterializeResult(metadata=metadata, check_results=[_guard_result(verdicts)])
 

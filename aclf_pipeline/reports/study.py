@@ -22,9 +22,10 @@ from aclf_pipeline.reports import flow, tables
 from aclf_pipeline.reports import page as pages
 from aclf_pipeline.reports.analysis_tables import analysis_tables
 from aclf_pipeline.reports.canvas import Figure
-from aclf_pipeline.reports.drawing import Answer, draw, variable_label
+from aclf_pipeline.reports.drawing import Answer, variable_label
 from aclf_pipeline.reports.limits import limitations
 from aclf_pipeline.reports.page import Section
+from aclf_pipeline.reports.plan_drawing import figures_of
 from aclf_pipeline.reports.stories import Group
 
 _STORIES = re.compile(r'<section id="stories">.*?</section>\n?', re.DOTALL)
@@ -90,7 +91,7 @@ def page(context: StudyContext) -> str:
         study=context.study,
         drawn=drawn,
         labels=labels,
-        shown=[_shown(context, analysed) for analysed in context.analyses],
+        shown=[_shown(context, analysed, list(drawn)) for analysed in context.analyses],
         endpoints=[
             {
                 "id": name,
@@ -141,9 +142,9 @@ def drawings(context: StudyContext) -> dict[str, Figure]:
         )
     for analysed in context.analyses:
         answer: Answer = analysed
-        figure = draw(analysed.spec, answer, context.study, synthetic=context.synthetic, note=_note(context, analysed))
-        if figure is not None:
-            made[analysed.spec.id] = figure
+        note = _note(context, analysed)
+        drawn = figures_of(analysed.spec, answer, context.study, synthetic=context.synthetic, note=note)
+        made |= {figure.id: figure for figure in drawn}
     return made
 
 
@@ -182,9 +183,10 @@ def _equals(p: Any) -> str:
     return text if text[0] in "<>" else f"= {text}"
 
 
-def _shown(context: StudyContext, analysed: Analysed) -> dict[str, Any]:
-    """One stanza as the template wants it: its tables as caption, columns, rows."""
+def _shown(context: StudyContext, analysed: Analysed, drawn: Sequence[str]) -> dict[str, Any]:
+    """One stanza as the template wants it: the ids of its figures, its tables as caption, columns, rows."""
     plan = [one.spec for one in context.analyses]
     shown = analysis_tables(context.study, analysed) if analysed.table.height else []
     endpoint = context.study.endpoints[root(analysed.spec, plan).endpoint]
-    return {"analysed": analysed, "spec": analysed.spec, "endpoint": endpoint, "tables": shown}
+    own = [name for name in drawn if name.partition("-")[0] == analysed.spec.id]
+    return {"analysed": analysed, "spec": analysed.spec, "endpoint": endpoint, "tables": shown, "figures": own}

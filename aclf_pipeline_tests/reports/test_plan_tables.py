@@ -7,6 +7,7 @@ import pytest
 
 from aclf_pipeline.reports import study as page
 from aclf_pipeline.reports.analysis_tables import analysis_tables
+from aclf_pipeline.reports.plan_drawing import figures_of
 from aclf_pipeline.science.analyses import run_analysis
 from aclf_pipeline_tests.reports.reading import read
 from aclf_pipeline_tests.reports.sample import study_context
@@ -29,6 +30,21 @@ def test_every_kind_has_a_table_whose_columns_are_filled(kind):
         assert rows
         assert all(isinstance(row.get(name), str | int) for row in rows for name, _, _ in columns)
         assert len({head for _, head, _ in columns}) == len(columns)
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("univariable", ["it"]), ("firth", ["it"]), ("ph_diagnostics", ["it"]), ("subgroups", ["it"]),
+        ("functional_form", ["it", "it-inr"]), ("prediction", ["it"]),
+        ("performance", ["it", "it-calibration", "it-decision"]), ("sensitivity", []),
+    ],
+)  # fmt: skip
+def test_models_diagnostics_and_performance_have_their_figures_with_the_data_behind_them(kind, names):
+    made = analysed(KINDS[kind])
+    figures = figures_of(made.spec, made, study(), synthetic=True)
+    assert [figure.id for figure in figures] == names
+    assert all(figure.data.height and "SYNTHETIC DATA" in figure.svg for figure in figures)
 
 
 def test_a_changed_side_of_one_carries_a_mark_and_all_choices_share_the_columns():

@@ -15,6 +15,7 @@ from aclf_pipeline.science.cox import cox
 from aclf_pipeline.science.cox_residuals import dfbetas, martingale
 from aclf_pipeline.science.problems import StatisticalProblem
 from aclf_pipeline.science.proportional_hazards import proportional_hazards
+from aclf_pipeline.science.schoenfeld import schoenfeld_curves
 from aclf_pipeline.science.splines import fit_cox_with_splines, hazard_ratio_curve, rms_knots, spline_test
 
 SCORE_TEST = "score test of proportional hazards (Grambsch & Therneau 1994)"
@@ -25,6 +26,7 @@ def ph_diagnostics(spec: PhDiagnostics, given: Given) -> AnalysisResult:
     """The test on each time scale, and each covariate's hazard ratio in each period.
 
     Table: transform, term, statistic, df, p, n, events. periods: term, hr, lower, upper, p, n, events.
+    residuals, smooth: scaled Schoenfeld residuals and a curve through them (see `schoenfeld.SchoenfeldCurves`).
     """
     model = given.model(spec)
     fitted = fit_model(model, given)
@@ -49,6 +51,11 @@ def ph_diagnostics(spec: PhDiagnostics, given: Given) -> AnalysisResult:
         rows += ratio_rows(periods, "Cox, a coefficient for each period")
     except StatisticalProblem as problem:
         remarks.append(f"A ratio for each period cannot be given. {problem}.")
+    try:
+        curves = schoenfeld_curves(fitted.result.fit)
+        more |= {"residuals": curves.residuals, "smooth": curves.smooth}
+    except StatisticalProblem as problem:
+        remarks.append(f"There is no figure of it. {problem}.")
     if fitted.changing:
         does = {"split": "gives a ratio for each period", "strata": "gives each value a baseline hazard", None: ""}
         remarks.append(
@@ -110,6 +117,7 @@ def functional_form(spec: FunctionalForm, given: Given) -> AnalysisResult:
 
     Each covariate is splined within the whole model. Table: covariate, statistic, df, p (whole), nonlinear,
     df_nonlinear, p_nonlinear, n, events, reason. curves: covariate, value, hr, lower, upper, reference.
+    knots: covariate, knot.
     """
     model = given.model(spec)
     fitted = fit_model(model, given)
@@ -117,17 +125,19 @@ def functional_form(spec: FunctionalForm, given: Given) -> AnalysisResult:
     stop, event = fitted.rows[DURATION].cast(pl.Float64).to_numpy(), fitted.rows[HAPPENED].to_numpy()
     counts: Row = {"n": fitted.result.n, "events": fitted.result.events}
     lines: list[Row] = []
-    curves = []
+    curves, knots = [], []
     for name in spec.covariates:
         line: Row = {"covariate": name, **counts}
         try:
             if name not in names:
                 raise StatisticalProblem(f"spline: '{name}' is no number of the model")
             values = design[:, names.index(name)]
-            spline = fit_cox_with_splines(stop, event, design, names, {name: rms_knots(values, spec.knots)})
+            places = rms_knots(values, spec.knots)
+            spline = fit_cox_with_splines(stop, event, design, names, {name: places})
         except StatisticalProblem as problem:
             lines.append(line | {"reason": str(problem)})
             continue
+        knots += [(name, float(place)) for place in places]
         test, middle = spline_test(spline, name), float(np.median(values))
         lines.append(line | {
             "statistic": test.association.statistic, "df": test.association.df, "p": test.association.p,
@@ -153,6 +163,7 @@ def functional_form(spec: FunctionalForm, given: Given) -> AnalysisResult:
          "method": f"Wald test of all terms, {row['df']} df"}
         for row in table.drop_nulls("statistic").iter_rows(named=True)
     ]  # fmt: skip
+    at_knots = pl.DataFrame(knots, schema={"covariate": pl.String, "knot": pl.Float64}, orient="row")
     if not rows:
         raise StatisticalProblem("; ".join(str(line["reason"]) for line in lines))
-    return AnalysisResult(table, keyed(given, spec, rows), {"curves": pl.concat(curves)})
+    return AnalysisResult(table, keyed(given, spec, rows), {"curves": pl.concat(curves), "knots": at_knots})
