@@ -94,9 +94,8 @@ def _release(house: House) -> dg.AssetsDefinition:
         settings, pages = house.settings, {f"{name}.html": house.settings.reports / f"{name}.html" for name in PAGES}
         pages |= {"study.html": released_study(house), **write_exchange(house)}
         with house.open() as wh:
-            made = publish(wh, settings.study, house.as_of, settings.releases, pages,
-                           protocol_digest=house.protocol.digest, synthetic=settings.is_synthetic,
-                           labels=labels_of(house))  # fmt: skip
+            made = publish(wh, settings.study, house.as_of, settings.releases, pages, labels=labels_of(house),
+                           protocol_digest=house.protocol.digest, synthetic=settings.is_synthetic)  # fmt: skip
             page = finish_published(house, wh, context.run.run_id, made.path.name)
         yield _page_result(house, page)
         yield dg.MaterializeResult(

@@ -26,6 +26,9 @@ COLUMNS = ("place", "variable", "definition", "type", "unit", "source", "window"
            "valid", "because")  # fmt: skip
 TYPES = {"String": "text", "Int64": "whole number", "Float64": "number", "Boolean": "yes or no", "Date": "day"}
 UNSTATED = "Not a choice of the protocol: as the contract promises it."
+WINDOWED = "Window and pick as the study page states them."
+_ENDED = ("event", "event_on", "event_days", "end_state", "death_source", "last_alive_on", "left_without_follow_up")
+_COUNTED = ("death_agreement_days", "lost_to_follow_up", "against_advice")
 _SCHEMA = {**dict.fromkeys(COLUMNS, pl.String), **dict.fromkeys(("place", "n", "missing"), pl.Int64),
            "missing_share": pl.Float64}  # fmt: skip
 _EVENT = "endpoints: what happened first, from death, transplant and the last day known alive"
@@ -91,8 +94,7 @@ def _window(study: Study, name: str) -> str | None:
     baseline = study.baseline.get(name)
     if baseline is None:
         return None
-    until = "the day of time zero" if not baseline.days_after else f"{baseline.days_after} days after time zero"
-    return f"{baseline.days_before} days before to {until}, {baseline.pick}"
+    return f"days {-baseline.days_before} to {baseline.days_after}, {baseline.pick}"
 
 
 def _valid(protocol: Protocol, promise: ColumnPromise) -> str | None:
@@ -121,9 +123,16 @@ def _because(protocol: Protocol, name: str) -> str:
     if name in SCORES:
         return SCORES[name].source
     asking = [c for c in study.eligibility if re.search(rf"\b{re.escape(name)}\b", c.keep)]
-    said = [study.time_zero] if name == "time_zero" else [f"Criterion {c.id}: {c.because}" for c in asking]
-    zeros = [zero.because for zero in study.time_zeros.values() if zero.at == name and not zero.primary]
-    return " ".join([*said, *zeros[:1]]) or UNSTATED
+    if name == "time_zero":
+        return study.time_zero
+    said = [f"Criterion {c.id}: {c.because}" for c in asking]
+    if name in study.baseline:
+        said.append(WINDOWED)
+    elif name.startswith("aclf") and "aclf" in protocol.definitions:
+        said.append(protocol.definitions["aclf"].because)
+    elif name in _ENDED:
+        said += [study.parameters[one].because for one in _COUNTED if one in study.parameters]
+    return " ".join(said) or UNSTATED
 
 
 def labels(contract: type[Contract], study: Study) -> Labels:

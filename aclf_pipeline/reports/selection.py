@@ -13,6 +13,7 @@ from aclf_pipeline.protocol import Study
 from aclf_pipeline.reports import tables
 from aclf_pipeline.reports.page import Section
 
+_FROM_TO = "{}\N{NO-BREAK SPACE}→\N{NO-BREAK SPACE}{}"
 COMBINATIONS = 15
 """So many combinations of criteria are shown, the commonest first; the table in the warehouse has them all."""
 
@@ -55,47 +56,57 @@ def _choices(study: Study, frame: pl.DataFrame) -> Section:
         "other-choices",
         "What another choice would change",
         "Each value tried alone, by making the cohort again with it. Who would enter or leave is in"
-        f" marts.parameter_members. Deaths are counted {until}, the primary horizon.",
+        f" marts.parameter_members. Deaths, of all and in brackets of those, are counted {until}, the primary horizon.",
         frame.select(
             choice="parameter",
             instead_of="chosen",
             value="value",
             members="members",
-            entering="entering",
-            leaving="leaving",
+            entering=_of_whom("entering"),
+            leaving=_of_whom("leaving"),
             timed_otherwise="retimed",
-            deaths=pl.format("{} → {}", "deaths", "deaths_then"),
-            of_those_entering="deaths_entering",
-            of_those_leaving="deaths_leaving",
-            transplants=pl.format("{} → {}", "transplants", "transplants_then"),
-            remark=pl.col("remark").fill_null(""),
+            deaths=pl.format(_FROM_TO, "deaths", "deaths_then"),
+            transplants=pl.format(_FROM_TO, "transplants", "transplants_then"),
+            remark=pl.col("remark").fill_null("–"),
         ),
     )
 
 
+def _of_whom(what: str) -> pl.Expr:
+    """How many enter or leave, and in brackets how many of them died."""
+    dead = pl.format("{}\N{NO-BREAK SPACE}({})", what, f"deaths_{what}")
+    return pl.when(pl.col(what) > 0).then(dead).otherwise(pl.lit("0"))
+
+
 def _follow_up(study: Study, frame: pl.DataFrame) -> Section:
-    says = {name: zero.says for name, zero in study.time_zeros.items()}
+    named = "; ".join(f"{tables.words(name)}: {zero.says.lower()}" for name, zero in study.time_zeros.items())
     return Section(
         "follow-up",
         "Time zeros and completeness of follow-up",
         "Completeness is Clark's C, observed over possible person-time (Clark 2002, Lancet 359:1309). The median"
         " follow-up is by reverse Kaplan-Meier, from entry. Leaving against advice is a state of its own, not survival."
-        " From the first infusion in a cohort that asks for two, early deaths cannot be seen: such rows enter late.",
+        " Where observation starts on a later day than time, patients enter late, since who died before cannot be seen."
+        f" {named}.",
         frame.select(
-            time_zero=pl.col("time_zero").replace(says),
+            time_zero=pl.col("time_zero").map_elements(_unbroken, return_dtype=pl.String),
             days="horizon_days",
             candidates="n",
-            without_a_time="without_time",
+            no_time="without_time",
             deaths="deaths",
             transplants="transplants",
             followed="followed",
-            left_against_advice="against_advice",
+            against_advice="against_advice",
             lost="lost_to_follow_up",
             data_end="end_of_data",
             completeness=pl.col("completeness").map_elements(tables.percent, return_dtype=pl.String),
-            median_follow_up_days="median_days",
+            median="median_days",
         ),
     )
+
+
+def _unbroken(name: str) -> str:
+    """The name of a time zero as words that stay on one line."""
+    return tables.words(name).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _findings(frame: pl.DataFrame) -> Section:
