@@ -100,7 +100,7 @@ def _grades(population: str, says: str, grades: pl.DataFrame) -> Section:
             "EASL-CLIF grade": str(row["grade_low"])
             if row["grade_low"] == row["grade_high"]
             else f"{row['grade_low']} to {row['grade_high']}",
-            "Patients": tables.n_percent(row["n"], total),
+            "Members": tables.n_percent(row["n"], total),
         }
         for row in grades.iter_rows(named=True)
     ]

@@ -248,3 +248,14 @@ def test_hepatic_insufficiency_is_no_liver_failure() -> None:
     assert not holds("liver_failure", "K72.905", "肝功能不全")
     assert holds("liver_failure", "K72.900", "肝衰竭")
     assert holds("liver_failure", "K72.905", "慢加急性肝衰竭")
+
+
+def test_a_rise_by_the_limit_meets_it_in_spite_of_binary_noise() -> None:
+    world = World()
+    for patient, second in (("R1", 117.1), ("R2", 117.0)):
+        admitted(world, patient)
+        world.lab(patient, "bilirubin_total", "2014-03-02 06:00", 100.0)
+        world.lab(patient, "bilirubin_total", "2014-03-03 06:00", second)
+        world.lab(patient, "pta", AT, 38.0)
+    assert 117.1 - 100.0 < 17.1
+    assert columns(world, "aclf_cn_2012") == {"R1": (True,), "R2": (False,)}

@@ -16,7 +16,7 @@ cutoffs as (
         max(value) filter (where item = 'cossh_bilirubin_umol_l') as cossh_bilirubin,
         max(value) filter (where item = 'cossh_inr') as cossh_inr,
         max(value) filter (where item = 'cn_2012_bilirubin_umol_l') as cn_2012_bilirubin,
-        max(value) filter (where item = 'cn_2012_daily_rise_umol_l') as cn_2012_daily_rise,
+        cast(max(value) filter (where item = 'cn_2012_daily_rise_umol_l') as real) as cn_2012_daily_rise,
         max(value) filter (where item = 'cn_2012_pta_percent') as cn_2012_pta,
         max(value) filter (where item = 'cn_2012_inr') as cn_2012_inr,
         max(value) filter (where item = 'easl_clif_grade') as easl_clif_grade
@@ -61,7 +61,7 @@ judged as (
         end as aclf_easl_clif,
         (
             evidence.bilirubin_max_umol_l >= cutoffs.cn_2012_bilirubin
-            or evidence.bilirubin_daily_rise_max >= cutoffs.cn_2012_daily_rise
+            or cast(evidence.bilirubin_daily_rise_max as real) >= cutoffs.cn_2012_daily_rise
         )
         and (
             evidence.pta_min <= cutoffs.cn_2012_pta
@@ -85,13 +85,13 @@ staged as (
     select
         *,
         case
-            when aclf_cn_2012 is distinct from true then null
+            when not coalesce(aclf_cn_2012, false) then null
             when is_late or (is_middle and coalesce(hrs, false)) then late_stage
             when is_middle then middle_stage
             else 1
         end as stage_low,
         case
-            when aclf_cn_2012 is distinct from true then null
+            when not coalesce(aclf_cn_2012, false) then null
             when is_late or may_be_late or ((is_middle or may_be_middle) and coalesce(hrs, true)) then late_stage
             when is_middle or may_be_middle then middle_stage
             else 1

@@ -4,12 +4,12 @@
 -- one row per candidate
 with cutoffs as (
     select
-        max(value) filter (where item = 'rise_umol_l') as rise_umol_l,
+        cast(max(value) filter (where item = 'rise_umol_l') as real) as rise_umol_l,
         to_hours(cast(max(value) filter (where item = 'rise_hours') as integer)) as rise_time,
-        max(value) filter (where item = 'ratio_1') as ratio_1,
+        cast(max(value) filter (where item = 'ratio_1') as real) as ratio_1,
         to_days(cast(max(value) filter (where item = 'ratio_days') as integer)) as ratio_time,
-        max(value) filter (where item = 'ratio_2') as ratio_2,
-        max(value) filter (where item = 'ratio_3') as ratio_3,
+        cast(max(value) filter (where item = 'ratio_2') as real) as ratio_2,
+        cast(max(value) filter (where item = 'ratio_3') as real) as ratio_3,
         max(value) filter (where item = 'stage_3_umol_l') as stage_3_umol_l,
         to_days(cast(max(value) filter (where item = 'baseline_days') as integer)) as baseline_time
     from rules.definitions
@@ -161,7 +161,7 @@ select
                 ' on ',
                 cast(baseline_at as date),
                 ', steepest rise ',
-                coalesce(cast(rise_max as varchar), 'unknown'),
+                coalesce(cast(cast(rise_max as real) as varchar), 'unknown'),
                 case when not is_comparable then '; one value, nothing to hold it against' end
             )
         end,

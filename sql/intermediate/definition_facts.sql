@@ -14,7 +14,7 @@ select
         ': highest bilirubin ',
         coalesce(cast(evidence.bilirubin_max_umol_l as varchar), 'unknown'),
         ' umol/L, steepest daily rise ',
-        coalesce(cast(evidence.bilirubin_daily_rise_max as varchar), 'unknown'),
+        coalesce(cast(cast(evidence.bilirubin_daily_rise_max as real) as varchar), 'unknown'),
         ', highest INR ',
         coalesce(cast(evidence.inr_max as varchar), 'unknown'),
         ', lowest PTA ',

@@ -1,25 +1,26 @@
 -- Organ failures in the window of a candidate by CLIF-C OF: the worst value of each organ, its subscore as two bounds
 -- (1 to 3 where it was not measured), and the EASL-CLIF grade that the lowest and the highest subscores give. A
 -- saturation or a partial pressure counts over the last fraction of inspired oxygen known before it. Renal replacement
--- and vasopressors that nobody recorded were not given, unless the source has no such records at all.
+-- and vasopressors that nobody recorded were not given, unless the source has no such records at all. Values and
+-- limits are compared in single precision, so that 205.2 umol/L is 12 mg/dL in spite of binary noise.
 -- one row per candidate
 with cutoffs as (
     select
-        max(value) filter (where item = 'liver_2_mg_dl') as liver_2,
-        max(value) filter (where item = 'liver_3_mg_dl') as liver_3,
+        cast(max(value) filter (where item = 'liver_2_mg_dl') as real) as liver_2,
+        cast(max(value) filter (where item = 'liver_3_mg_dl') as real) as liver_3,
         max(text) filter (where item = 'liver_operator') as liver_operator,
-        max(value) filter (where item = 'kidney_dysfunction_mg_dl') as kidney_dysfunction,
-        max(value) filter (where item = 'kidney_2_mg_dl') as kidney_2,
-        max(value) filter (where item = 'kidney_3_mg_dl') as kidney_3,
-        max(value) filter (where item = 'brain_2_grade') as brain_2,
-        max(value) filter (where item = 'brain_3_grade') as brain_3,
-        max(value) filter (where item = 'coagulation_2_inr') as coagulation_2,
-        max(value) filter (where item = 'coagulation_3_inr') as coagulation_3,
-        max(value) filter (where item = 'circulation_2_map_mmhg') as circulation_2,
-        max(value) filter (where item = 'respiratory_2_pf') as pf_2,
-        max(value) filter (where item = 'respiratory_3_pf') as pf_3,
-        max(value) filter (where item = 'respiratory_2_sf') as sf_2,
-        max(value) filter (where item = 'respiratory_3_sf') as sf_3
+        cast(max(value) filter (where item = 'kidney_dysfunction_mg_dl') as real) as kidney_dysfunction,
+        cast(max(value) filter (where item = 'kidney_2_mg_dl') as real) as kidney_2,
+        cast(max(value) filter (where item = 'kidney_3_mg_dl') as real) as kidney_3,
+        cast(max(value) filter (where item = 'brain_2_grade') as real) as brain_2,
+        cast(max(value) filter (where item = 'brain_3_grade') as real) as brain_3,
+        cast(max(value) filter (where item = 'coagulation_2_inr') as real) as coagulation_2,
+        cast(max(value) filter (where item = 'coagulation_3_inr') as real) as coagulation_3,
+        cast(max(value) filter (where item = 'circulation_2_map_mmhg') as real) as circulation_2,
+        cast(max(value) filter (where item = 'respiratory_2_pf') as real) as pf_2,
+        cast(max(value) filter (where item = 'respiratory_3_pf') as real) as pf_3,
+        cast(max(value) filter (where item = 'respiratory_2_sf') as real) as sf_2,
+        cast(max(value) filter (where item = 'respiratory_3_sf') as real) as sf_3
     from rules.definitions
     where definition = 'organ_failure'
 ),
