@@ -305,6 +305,23 @@ def _nomogram(study: Study, analysed: Answered) -> Shown:
     ]  # fmt: skip
 
 
+def _contrasts(study: Study, analysed: Answered) -> Shown:  # noqa: ARG001
+    """Differences of two groups' means, where there are two."""
+    rows = []
+    for row in tables.rows(analysed.results, "key"):
+        what, _, between = str(row["key"]).partition(":")
+        if what.startswith("difference_"):
+            limits = f"{tables.number(row['lower'])} to {tables.number(row['upper'])}"
+            rows.append({
+                "day": what.removeprefix("difference_").removesuffix("d"), "what": tables.words(between),
+                "difference": f"{tables.number(row['estimate'])} ({limits})", "p": tables.p_value(row["p"]),
+                "n": row["n"], "events": row["events"],
+            })  # fmt: skip
+    columns = [("day", "Horizon", "num"), ("what", "Difference of", ""), ("difference", "Days (CI)", "num"),
+               ("p", "p", "num"), ("n", "N", "num"), ("events", "Events", "num")]  # fmt: skip
+    return [("Difference of mean days", columns, rows)] if rows else []
+
+
 _OWN: Mapping[str, Callable[[Study, Answered], Shown]] = {
     "kaplan_meier": _curve_tables,
     "logrank": _logrank_tables,
@@ -315,4 +332,8 @@ _OWN: Mapping[str, Callable[[Study, Answered], Shown]] = {
     "immortal_time": _immortal_time,
     "sensitivity": _sensitivity,
 }
-_FURTHER: Mapping[str, Callable[[Study, Answered], Shown]] = {"performance": _decision, "prediction": _nomogram}
+_FURTHER: Mapping[str, Callable[[Study, Answered], Shown]] = {
+    "performance": _decision,
+    "prediction": _nomogram,
+    "rmst": _contrasts,
+}

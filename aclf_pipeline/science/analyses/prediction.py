@@ -93,8 +93,9 @@ def equation(spec: Prediction, given: Given) -> AnalysisResult:
                           for row in table.iter_rows(named=True)]  # fmt: skip
     results += [{"key": f"centre:{row['term']}", "estimate": row["centre"], **counts}
                 for row in table.iter_rows(named=True)]  # fmt: skip
-    results += [{"key": f"baseline_{row['horizon']}d", "estimate": row["survival"], **counts}
-                for row in baseline.iter_rows(named=True)]  # fmt: skip
+    results += [{"key": f"{name}_{row['horizon']}d", "estimate": row[column], **counts}
+                for row in baseline.iter_rows(named=True)
+                for name, column in (("baseline", "survival"), ("baseline_risk", "risk"))]  # fmt: skip
     points, shrinkage = _nomogram(time, code, design, names, horizons)
     results += [{"key": f"points:{row['variable']}={row['value']}", "estimate": row["points"], **counts}
                 for row in points["points"].iter_rows(named=True)] if points else []  # fmt: skip
