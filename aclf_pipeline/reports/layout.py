@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -79,13 +80,13 @@ def lines_of(text: str) -> int:
     return text.count("\n") + 1
 
 
-def place(made: Sheet, left: float, bottom: float, width: float, height: float, **options: Axes) -> Axes:
+def place(made: Sheet, left: float, bottom: float, width: float, height: float) -> Axes:
     """Axes at a place in inches from the lower left corner of the sheet."""
     across, up = made.get_size_inches()
-    return made.add_axes((left / across, bottom / up, width / across, height / up), **options)
+    return made.add_axes((left / across, bottom / up, width / across, height / up))
 
 
-def write(made: Sheet, x: float, y: float, text: str, *, size: float = SMALL, **options: object) -> None:
+def write(made: Sheet, x: float, y: float, text: str, *, size: float = SMALL, **options: Any) -> None:
     """Text at a place in inches."""
     across, up = made.get_size_inches()
     made.text(x / across, y / up, text, fontsize=size, **options)

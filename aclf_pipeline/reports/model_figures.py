@@ -84,7 +84,8 @@ def schoenfeld(
         )
         spoken = "; ".join(text.replace("\n", " ") for text in folded)
         words = Words(figure_id, title, caption.strip(), f"Coefficients over time. {spoken}.", synthetic)
-        return finish(made, words, smooth)
+        both = [smooth.with_columns(kind=pl.lit("smooth")), residuals.with_columns(kind=pl.lit("event"))]
+        return finish(made, words, pl.concat(both, how="diagonal_relaxed"))
 
 
 def _p(value: float | None) -> str:

@@ -79,7 +79,7 @@ def nomogram(
             f"total. {note}"
         )
         spoken = "; ".join(
-            f"{name} up to {points.filter(pl.col('variable') == key)['points'].max():.0f} points"
+            f"{name} up to {tables.number(points.filter(pl.col('variable') == key)['points'].max())} points"
             for key, name in zip(variables, names, strict=True)
         )
         data = pl.concat([points, total.select("points"), survival], how="diagonal_relaxed")

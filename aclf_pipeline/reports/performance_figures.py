@@ -8,6 +8,7 @@ What does not belong here: estimates (science), which comparators are shown, and
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 from matplotlib.axes import Axes
@@ -145,7 +146,7 @@ def roc(
             f"weighted for censoring. In the key: area (95 % interval). {note}"
         )
         words = Words(figure_id, title, caption.strip(), f"ROC curves. {'; '.join(keys)}.", synthetic)
-        return finish(made, words, curves)
+        return finish(made, words, pl.concat([curves, areas], how="diagonal_relaxed"))
 
 
 def _area(row: Mapping[str, object]) -> str:
@@ -265,7 +266,10 @@ def _keyed_sheet(
     across, up = made.get_size_inches()
     for index, key in enumerate(folded):
         middle = y - LINE * lines_of(key) / 2
-        stroke = {"color": (colours or PALETTE)[index % len(colours or PALETTE)], "transform": made.transFigure}
+        stroke: dict[str, Any] = {
+            "color": (colours or PALETTE)[index % len(colours or PALETTE)],
+            "transform": made.transFigure,
+        }
         if marks:
             drawn = axis.plot(
                 [(x + KEY_LINE / 2) / across], [middle / up], MARKERS[index % len(MARKERS)], markersize=5, **stroke

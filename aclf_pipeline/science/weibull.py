@@ -65,7 +65,7 @@ def fit_weibull(stop: Floats, event: Bools, design: Floats, names: Sequence[str]
                 break
         else:
             raise StatisticalProblem(f"{WHAT} did not converge")
-    vcov = np.linalg.inv(information)
+    vcov = np.asarray(np.linalg.inv(information), dtype=np.float64)
     if not (np.diag(vcov) > 0).all():
         raise StatisticalProblem(f"{WHAT} has no maximum: covariates separate the events")
     return WeibullFit(
