@@ -74,3 +74,26 @@ def test_the_page_follows_the_plan_and_names_the_endpoint_of_what_is_of_a_model(
     ids = [name for name in read(html).ids if name.startswith("analysis-")]
     assert ids[:2] == ["analysis-model", "analysis-it"]
     assert read(html).text.count("Endpoint: Death from any cause within 24 weeks.") == 3
+
+
+PRINTED = {  # of each part: the numbers a table prints that are estimates
+    "univariable": {"": ["hr", "p", "hr_all", "lower_all", "p_all"]}, "ph_diagnostics": {"": ["statistic", "p"],
+    "periods": ["hr", "lower", "upper", "p"]}, "influence": {"": ["dfbetas", "martingale"], "without": ["hr", "p"]},
+    "functional_form": {"": ["statistic", "p", "nonlinear", "p_nonlinear"]}, "competing": {"": ["hr", "lower", "p"],
+    "gray": ["statistic", "p"]}, "prediction": {"": ["coefficient", "centre"], "baseline": ["survival", "risk"],
+    "points": ["points"], "chances": ["points"]}, "validation": {"": ["apparent", "optimism", "corrected", "lower"]},
+    "performance": {"": ["auc", "auc_lower", "brier", "ipa", "oe", "slope", "ici", "e50", "e90"],
+    "decision": ["net_benefit"]}, "lasso": {"": ["hr", "selected", "positive"]},
+    "subgroups": {"": ["hr", "lower", "p_interaction", "p_holm"]}, "rmst": {"": ["mean", "lower", "upper"]},
+    "sensitivity": {"": ["hr", "lower", "upper"]}, "follow_up": {"": ["share"]}, "firth": {"": ["hr", "lower", "p"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", PRINTED)
+def test_every_estimate_a_table_prints_has_a_key(kind):
+    made = analysed(KINDS[kind])
+    keyed = {value for name in ("estimate", "lower", "upper", "p") for value in made.results[name].drop_nulls()}
+    for part, columns in PRINTED[kind].items():
+        frame = made.more[part] if part else made.table
+        for column in columns:
+            assert set(frame[column].drop_nulls()) <= keyed, (part, column)

@@ -226,3 +226,36 @@ def test_infusions_that_do_nothing_have_no_ratio_once_they_enter_when_they_are_g
         died=pl.col("event") == "death"
     )  # fmt: skip
     assert cox(naive, "event_days", "died", ["all", "inr"]).coefficients["log_hr"][0] < -0.3
+
+
+def test_each_rule_of_data_quality_and_each_time_zero_is_a_row_of_the_same_columns():
+    touched = cohort()["candidate_id"].to_list()[:25]
+    provenance = pl.DataFrame(
+        {"candidate_id": touched * 2, "variable": ["inr"] * 25 + ["weight_kg"] * 25,
+         "rule_ids": [["labs_unit_repaired"]] * 25 + [["vitals_exchanged"]] * 25}
+    )  # fmt: skip
+    table = pl.concat([zeros("first_infusion", entry=10), zeros("landmark_14d"), zeros("second_infusion")])
+    tables = {"cohort_provenance": provenance, "time_zeros": table}
+    result = run(KINDS["sensitivity"], tables=tables).table.filter(pl.col("term") == "inr")
+    rows = {row["choice"]: row for row in result.iter_rows(named=True)}
+    assert rows["without_labs_unit_repaired"]["n"] == 375
+    assert "25 patients" in rows["without_labs_unit_repaired"]["says"]
+    assert "without_vitals_exchanged" not in rows
+    # everybody enters on day 10 of a clock that runs 10 days ahead: the order of deaths is that of the primary row
+    later = run(model(endpoint="death_168d", id="shifted"), frame=cohort().with_columns(pl.col("event_days") + 10))
+    assert rows["first_infusion"]["hr"] == pytest.approx(keys(later)["hr:inr"], rel=1e-9)
+    assert rows["landmark_14d"]["hr"] == pytest.approx(rows["primary"]["hr"], rel=1e-9)
+
+
+def test_discharge_against_advice_has_its_three_rows():
+    left = cohort().with_columns(
+        end_state=pl.when(pl.col("event") == "censored").then(pl.lit("against_advice")).otherwise("end_state"),
+        event_days=pl.when(pl.col("event") == "censored").then(pl.col("event_days") // 4).otherwise("event_days"),
+    )
+    table = run(KINDS["sensitivity"], frame=left).table.filter(pl.col("term") == "inr")
+    rows = {row["choice"]: row for row in table.iter_rows(named=True)}
+    assert rows["against_advice_died"]["events"] > rows["primary"]["events"]
+    assert (
+        rows["against_advice_lived"]["events"] == rows["primary"]["events"] == rows["against_advice_left_out"]["events"]
+    )
+    assert rows["against_advice_left_out"]["n"] < rows["primary"]["n"]
