@@ -24,6 +24,7 @@ from aclf_pipeline.assets.exchange_cli import contracts, protocol
 from aclf_pipeline.bench.cli import app as bench
 from aclf_pipeline.console import console, plain_errors, refuse
 from aclf_pipeline.errors import UserError
+from aclf_pipeline.onboarding.cli import app as sources
 from aclf_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for room in (bench, contracts, protocol):
+for room in (bench, contracts, protocol, sources):
     app.add_typer(room)
 
 Home = Annotated[Path | None, typer.Option(help="Folder for everything the pipeline writes [ACLF_HOME, default: data]")]

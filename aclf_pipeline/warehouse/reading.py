@@ -57,7 +57,8 @@ def read_file(data: bytes, name: str, forms: Mapping[str, FileForm], privacy: Pr
         data = decompress(data)
     formats = {form.format for form in forms.values()}
     if formats <= set(_DELIMITERS):
-        return _read_text(data, _DELIMITERS[formats.pop()], forms, privacy)
+        form = next(iter(forms.values()))
+        return _read_text(data, form.delimiter or _DELIMITERS[form.format], forms, privacy)
     if formats == {"xlsx"}:
         grids, names = read_workbook(data, next(iter(forms.values())))
         content = _read_grids(grids, forms, privacy)

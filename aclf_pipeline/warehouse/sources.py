@@ -23,6 +23,7 @@ from ruamel.yaml.error import YAMLError
 
 from aclf_pipeline.errors import UserError
 from aclf_pipeline.protocol.errors import did_you_mean
+from aclf_pipeline.warehouse.drafts import unfinished
 
 PRIVACY_CLASSES = ("K", "D", "Q", "F", "A", "-")
 PREFIXES = {"record_number": "R", "national_id": "N", "name": "M"}
@@ -114,15 +115,25 @@ class Sheets(Page):
 
 
 class FileForm(Page):
-    """One form of one kind of file; it becomes `raw.<source>__<key>`."""
+    """One form of one kind of file; it becomes `raw.<source>__<key>`.
+
+    `delimiter` is said of a csv that uses neither a comma nor, as tsv, a tabulator.
+    """
 
     kind: str
     says: str
     format: Literal["csv", "tsv", "xlsx", "parquet"]
+    delimiter: Literal[";", "|"] | None = None
     form_has: tuple[Name, ...] = ()
     snapshot: bool = False
     sheets: Sheets = Sheets()
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _delimited(self) -> FileForm:
+        if self.delimiter is not None and self.format != "csv":
+            raise ValueError(f"says a delimiter, which {self.format} has not")
+        return self
 
     @model_validator(mode="after")
     def _names_once(self) -> FileForm:
@@ -240,6 +251,14 @@ def load_source(folder: Path) -> Source:
         ) from error
     except YAMLError as error:
         raise SourceError(f"{where}: is not readable as YAML: {error}") from error
+    if problems := unfinished(page.parent):
+        raise SourceError(
+            [
+                f"source '{page.parent.name}' is a draft that nobody has finished: {len(problems)} findings wait."
+                " Go through draft.md beside them; what is left:",
+                *(f"{page.parent.name}/{problem}" for problem in problems),
+            ]
+        )
     if not isinstance(data, dict):
         raise SourceError(f"{where}: asks for words with values, as in 'id: …'")
     try:
