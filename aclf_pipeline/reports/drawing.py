@@ -98,6 +98,7 @@ def _incidence(spec: Analysis, result: Answer, study: Study, synthetic: bool, no
         result.table,
         figure_id=spec.id,
         title=spec.says,
+        risk=result.more.get("risk"),
         labels=group_labels(study, group_of(spec), groups),
         ticks=horizons_of(spec),
         since=SINCE,

@@ -10,6 +10,7 @@ What does not belong here: estimators (science), forests (forests), the flow cha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 from matplotlib.axes import Axes
@@ -32,6 +33,8 @@ from aclf_pipeline.reports.layout import (
 )
 
 EVENT_FREE = "event_free"
+KEY: dict[str, Any] = {"frameon": True, "framealpha": 0.8, "edgecolor": "none", "borderpad": 0.2}
+"""A key inside an axis stands on white through which a band is just seen."""
 RISK_BLOCKS = {"at_risk": "At risk", "events_so_far": "Events so far"}
 AXIS_HEIGHT, TOP, RIGHT = 3.0, 0.24, 0.25
 BELOW_AXIS, BESIDE_AXIS, BETWEEN = 0.5, 0.62, 0.06
@@ -71,7 +74,7 @@ def km(
         axis.set_ylim(0, 1.02)
         axis.set_ylabel("Survival probability")
         if len(names) > 1:
-            axis.legend(loc="lower left", fontsize=SMALL)
+            axis.legend(loc="lower left", fontsize=SMALL, **KEY)
         _risk_strip(made, axis, table, names, inches)
         caption = (
             f"{title}. N = {tables.count(_persons(frame))}, events ({outcome}) = "
@@ -119,7 +122,7 @@ def cumulative_incidence(
         top = frame.select(pl.max_horizontal("probability", *_limits(frame)).max()).item() or 1.0
         axis.set_ylim(0, min(1.02, max(0.1, 1.25 * float(top))))
         axis.set_ylabel("Cumulative incidence")
-        axis.legend(loc="upper left", fontsize=SMALL)
+        axis.legend(loc="upper left", fontsize=SMALL, **KEY)
         _risk_strip(made, axis, table, groups, inches)
         counts = ", ".join(
             f"{state} = {tables.count(frame.filter(pl.col('state') == state)['events'].sum())}"

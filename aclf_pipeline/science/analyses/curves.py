@@ -34,6 +34,7 @@ from aclf_pipeline.science.survival import (
     survival_at,
 )
 
+QUARTERS = 4
 MEAN = "restricted mean survival time"
 LIMITS = ("survival", "probability", "se", "lower", "upper")
 
@@ -90,7 +91,7 @@ def _at(row: Row, key: str, estimate: str, method: str) -> Row:
 
 
 def logrank_test(spec: LogRank, given: Given) -> AnalysisResult:
-    """The test and the curves it compares."""
+    """The test and the curves it compares, with numbers at risk at the quarters of the endpoint's time."""
     frame = given.counted(spec)
     test = logrank(frame, DURATION, HAPPENED, spec.group)
     table = pl.DataFrame(
@@ -98,17 +99,16 @@ def logrank_test(spec: LogRank, given: Given) -> AnalysisResult:
          "events": [test.events], "n_missing": [test.n_missing]}
     )  # fmt: skip
     row = {"key": "chi_square", "estimate": test.statistic, "p": test.p, "n": test.n, "events": test.events}
-    curves = kaplan_meier(frame, duration=DURATION, event=HAPPENED, group=spec.group)
-    return AnalysisResult(
-        table,
-        keyed(given, spec, [{**row, "method": "log-rank"}]),
-        {"curves": curves},
-        cause_specific(given.endpoint(spec)),
-    )
+    endpoint = given.endpoint(spec)
+    more = {"curves": kaplan_meier(frame, duration=DURATION, event=HAPPENED, group=spec.group)}
+    if endpoint.horizon_days is not None:
+        at = [endpoint.horizon_days * part / QUARTERS for part in range(QUARTERS + 1)]
+        more["risk"] = risk_table(frame, duration=DURATION, event=HAPPENED, at=at, group=spec.group)
+    return AnalysisResult(table, keyed(given, spec, [{**row, "method": "log-rank"}]), more, cause_specific(endpoint))
 
 
 def incidence_curves(spec: CumulativeIncidence, given: Given) -> AnalysisResult:
-    """The probability of each event over time."""
+    """The probability of each event over time, and numbers at risk of any."""
     frame = given.counted(spec)
     whole = cumulative_incidence(
         frame, duration=DURATION, event=EVENT, group=spec.group, horizons=tuple(map(float, spec.horizons))
@@ -121,7 +121,9 @@ def incidence_curves(spec: CumulativeIncidence, given: Given) -> AnalysisResult:
         for day in spec.horizons
         for row in incidence_at(table, day).iter_rows(named=True)
     ]  # fmt: skip
-    return AnalysisResult(table, keyed(given, spec, rows), {}, cut)
+    ended_by = frame.with_columns((pl.col(EVENT) != "censored").alias(HAPPENED))
+    risk = risk_table(ended_by, duration=DURATION, event=HAPPENED, at=[0, *spec.horizons], group=spec.group)
+    return AnalysisResult(table, keyed(given, spec, rows), {"risk": risk} if spec.horizons else {}, cut)
 
 
 def follow_up(spec: FollowUp, given: Given) -> AnalysisResult:
