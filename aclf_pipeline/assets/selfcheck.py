@@ -4,6 +4,8 @@ What does not belong here: what is compared and simulated (science.selfcheck), t
 the appendix of the page (self_check_page).
 """
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from aclf_pipeline.assets.house import House
@@ -11,7 +13,9 @@ from aclf_pipeline.assets.metadata import OWNERS
 from aclf_pipeline.assets.pages import finish_held_back
 from aclf_pipeline.assets.reference_data import load_reference
 from aclf_pipeline.assets.self_check_page import SEED, SELF_CHECK, SIMULATIONS, TABLES
-from aclf_pipeline.science.selfcheck import SelfCheck, self_check
+
+if TYPE_CHECKING:
+    from aclf_pipeline.science.selfcheck import SelfCheck
 
 WITHIN = "within_tolerance"
 
@@ -33,7 +37,7 @@ def self_check_asset(house: House) -> dg.AssetsDefinition:
         ],
     )
     def check(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        found = self_check(*load_reference(), simulations=SIMULATIONS, seed=SEED)
+        found = made()
         with house.open() as wh:
             for part, name in TABLES.items():
                 wh.write(name, getattr(found, part))
@@ -44,7 +48,14 @@ def self_check_asset(house: House) -> dg.AssetsDefinition:
     return check
 
 
-def within_tolerance(found: SelfCheck) -> dg.AssetCheckResult:
+def made() -> "SelfCheck":
+    """Compare and simulate; imported here, so that a code location loads without every estimator."""
+    from aclf_pipeline.science.selfcheck import self_check
+
+    return self_check(*load_reference(), simulations=SIMULATIONS, seed=SEED)
+
+
+def within_tolerance(found: "SelfCheck") -> dg.AssetCheckResult:
     """Passes when nothing is out of tolerance; else no report is made, for its numbers could be wrong."""
     breaches = found.breaches
     return dg.AssetCheckResult(

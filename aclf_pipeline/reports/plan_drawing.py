@@ -92,7 +92,7 @@ def _nomogram(spec: Analysis, result: Answer, study: Study, options: Options) ->
     return [
         nomogram_figure.nomogram(
             points, result.more["total"], result.more["chances"], figure_id=spec.id, title=spec.says, labels=labels,
-            outcome="no event of the kind", **options,
+            outcome="chance of no event", **options,
         )
     ]  # fmt: skip
 
