@@ -63,3 +63,12 @@ def test_an_estimator_that_does_not_cover_is_a_breach(monkeypatch):
     found = SelfCheck(pl.DataFrame({"within": [True]}), coverage(40, 3))
     assert len(found.breaches) == 1
     assert found.breaches[0].startswith("restricted mean: mean 63")
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    """A thousand cohorts: every coverage within 93–97 %, and no effect of what has none."""
+    found = coverage(1000, 7)
+    shares = found.filter(pl.col("coverage").is_not_null())
+    assert shares["coverage"].is_between(0.93, 0.97).all()
+    assert found.filter(pl.col("coverage").is_null())["mean"].abs().item() < 0.05
