@@ -22,7 +22,11 @@ from aclf_pipeline.warehouse.connection import Warehouse
 CONTRACTS = "contracts_of_severity"
 """One check for the contracts of all tables of this step."""
 _FIRST = ["marts", next(iter(SEVERITY))]
-_READ = ("marts.candidates", "marts.eligibility", "rules.definitions")
+_READ = ("marts.candidates", "marts.eligibility", "intermediate.aclf_evidence", "rules.definitions")
+_MEMBERS = {
+    "cirrhosis": "select candidate_id from intermediate.aclf_evidence where cirrhosis",
+    "cohort": "select candidate_id from marts.eligibility where eligible",
+}
 
 
 def severity_asset(house: House) -> dg.AssetsDefinition:
@@ -69,10 +73,11 @@ def _contract_result(told: list[str]) -> dg.AssetCheckResult:
 
 
 def severity_tables(house: House, wh: Warehouse) -> dict[str, pl.DataFrame]:
-    """The tables of `SEVERITY`, for everybody held against the criteria and for the cohort."""
+    """The tables of `SEVERITY`: of everybody held against the criteria, of those with cirrhosis, and of the cohort."""
     candidates = wh.frame("select * from marts.candidates")
-    members = wh.frame("select candidate_id from marts.eligibility where eligible")
-    populations = {"candidates": candidates, "cohort": candidates.join(members, on="candidate_id", how="semi")}
+    populations = {"candidates": candidates} | {
+        name: candidates.join(wh.frame(members), on="candidate_id", how="semi") for name, members in _MEMBERS.items()
+    }
     cutoffs, protocol = organ_failure_cutoffs(house.protocol), house.protocol
     organs, grades = organ_failures(populations, cutoffs, score_factors(protocol), variable_units(protocol))
     return {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from aclf_pipeline.contracts.base import Contract, column
 
-POPULATIONS = ("candidates", "cohort")
+POPULATIONS = ("candidates", "cirrhosis", "cohort")
 DEFINITIONS = ("apasl", "cossh", "easl_clif", "cn_2012")
 PARTS = ("liver", "kidney", "brain", "coagulation", "circulation", "respiratory", "total", "grade")
 
@@ -68,7 +68,9 @@ class Severe(Contract):
 class DefinitionOverlap(Contract):
     """How far the definitions of ACLF agree: of those who meet one, how many meet another, or may."""
 
-    population: str = column("Everybody held against the criteria, or the cohort", within=POPULATIONS)
+    population: str = column(
+        "Everybody held against the criteria, those of them with cirrhosis, or the cohort", within=POPULATIONS
+    )
     definition: str = column("Definition that is met", within=DEFINITIONS)
     other: str = column("Definition held beside it; itself on the diagonal", within=DEFINITIONS)
     n: int = column("Members of the population")
@@ -90,7 +92,9 @@ class DefinitionOverlap(Contract):
 class OrganFailures(Contract):
     """What of the organs was measured at baseline, and what the missing ones leave of score and grade."""
 
-    population: str = column("Everybody held against the criteria, or the cohort", within=POPULATIONS)
+    population: str = column(
+        "Everybody held against the criteria, those of them with cirrhosis, or the cohort", within=POPULATIONS
+    )
     part: str = column("Organ of CLIF-C OF, its total, or the EASL-CLIF grade", within=PARTS)
     n: int = column("Members of the population")
     unmeasured: int = column("Members without any value of the organ; of total and grade, without any of some organ")
@@ -107,7 +111,9 @@ class OrganFailures(Contract):
 class GradeBounds(Contract):
     """How the EASL-CLIF grades of a population lie: each pair of lower and upper bound with its members."""
 
-    population: str = column("Everybody held against the criteria, or the cohort", within=POPULATIONS)
+    population: str = column(
+        "Everybody held against the criteria, those of them with cirrhosis, or the cohort", within=POPULATIONS
+    )
     grade_low: int = column("EASL-CLIF grade with every missing organ counted as working")
     grade_high: int = column("EASL-CLIF grade with every missing organ counted as failed")
     n: int = column("Members with these bounds")

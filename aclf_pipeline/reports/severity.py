@@ -5,6 +5,9 @@ What does not belong here: counting (science) and any cut-off (the protocol).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import polars as pl
 
 from aclf_pipeline.reports import tables
@@ -18,74 +21,77 @@ NAMES = {
     "total": "CLIF-C OF, total",
     "grade": "EASL-CLIF grade",
 }
-POPULATIONS = {"candidates": "all candidates", "cohort": "the cohort"}
+POPULATIONS = {"candidates": "All candidates", "cirrhosis": "With cirrhosis", "cohort": "The cohort"}
 
 
 def severity_sections(
     overlap: pl.DataFrame, organs: pl.DataFrame, grades: pl.DataFrame, checks: pl.DataFrame
 ) -> tuple[Section, ...]:
-    """The sections, population by population. Columns as `science.severity` and `science.check_values` give them."""
-    sections = []
-    for population, says in POPULATIONS.items():
-        own = [frame.filter(pl.col("population") == population) for frame in (overlap, organs, grades)]
-        if all(frame.is_empty() or not frame["n"].sum() for frame in own):
-            continue
-        sections += [
-            _overlap(population, says, own[0]),
-            _organs(population, says, own[1]),
-            _grades(population, says, own[2]),
-        ]
-    sections.append(_checks(checks))
-    return tuple(sections)
+    """The sections, each with every population. Columns as `science.severity` and `science.check_values` give them."""
+    people = dict(organs.filter(pl.col("n") > 0).select("population", "n").unique().iter_rows())
+    titled = {
+        population: f"{says} ({tables.count(people[population])})"
+        for population, says in POPULATIONS.items()
+        if population in people
+    }
+    made = (_overlap(titled, overlap), _organs(titled, organs), _grades(titled, grades))
+    return (*(section for section in made if section.frame.height), _checks(checks))
 
 
 def _name(name: str) -> str:
     return NAMES.get(name, tables.words(name))
 
 
-def _overlap(population: str, says: str, overlap: pl.DataFrame) -> Section:
+def _of_each(titled: Mapping[str, str], frame: pl.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every row of every population; its title stands in the first row of it."""
+    for population, title in titled.items():
+        own = frame.filter(pl.col("population") == population)
+        for place, row in enumerate(own.iter_rows(named=True)):
+            yield ("" if place else title), row
+
+
+def _overlap(titled: Mapping[str, str], overlap: pl.DataFrame) -> Section:
     """The matrix: who meets the definition of the row, and of these the definition of the column."""
-    rows = []
-    for definition in overlap["definition"].unique(maintain_order=True):
-        own = overlap.filter(pl.col("definition") == definition)
-        first = own.row(0, named=True)
-        cells = {
-            f"Also {_name(row['other'])}": "–" if row["other"] == definition else _both(row)
-            for row in own.iter_rows(named=True)
-        }
-        met = {
-            "Met": tables.n_percent(first["met"], first["n"]),
-            "Open": tables.n_percent(first["undecided"], first["n"]),
-        }
-        rows.append({"Definition": _name(definition), **met, **cells})
+    rows: list[dict[str, str]] = []
+    definitions = overlap["definition"].unique(maintain_order=True).to_list()
+    for title, row in _of_each(titled, overlap):
+        if row["other"] == definitions[0]:
+            met = {
+                "Met": tables.n_percent(row["met"], row["n"]),
+                "Open": tables.n_percent(row["undecided"], row["n"]),
+            }
+            rows.append({"Population": title, "Definition": _name(row["definition"]), **met})
+        same = row["other"] == row["definition"]
+        rows[-1][f"Also {_name(row['other'])}"] = "–" if same else _both(row)
     return Section(
-        f"definitions-{population}",
-        f"Definitions of ACLF: {says}",
+        "definitions-of-aclf",
+        "Definitions of ACLF",
         "Of those who surely meet the definition of the row, how many surely meet that of the column, and of how many "
         "that one is open. A definition is open for a patient where a missing value decides.",
         pl.DataFrame(rows),
     )
 
 
-def _both(row: dict[str, int]) -> str:
+def _both(row: Mapping[str, int]) -> str:
     both = f"{tables.count(row['both'])} of {tables.count(row['met'])}"
     return f"{both} (+{tables.count(row['other_undecided'])} open)" if row["other_undecided"] else both
 
 
-def _organs(population: str, says: str, organs: pl.DataFrame) -> Section:
+def _organs(titled: Mapping[str, str], organs: pl.DataFrame) -> Section:
     rows = [
         {
+            "Population": title,
             "Organ": _name(row["part"]),
             "Not measured": tables.n_percent(row["unmeasured"], row["n"]),
             "Known as bounds only": tables.n_percent(row["bounded"], row["n"]),
             "Surely failing": tables.n_percent(row["failing"], row["n"]),
             "Surely or possibly failing": tables.n_percent(row["may_fail"], row["n"]),
         }
-        for row in organs.iter_rows(named=True)
+        for title, row in _of_each(titled, organs)
     ]
     return Section(
-        f"organs-{population}",
-        f"Organs measured and failing: {says}",
+        "organs",
+        "Organs measured and failing",
         "By CLIF-C OF at baseline. An organ that was not measured is not counted as working: its subscore is anything "
         "from 1 to 3, and score and grade are bounds. Of total and grade, a patient counts where some organ does; the "
         "grade counts as failing from 1 on.",
@@ -93,20 +99,21 @@ def _organs(population: str, says: str, organs: pl.DataFrame) -> Section:
     )
 
 
-def _grades(population: str, says: str, grades: pl.DataFrame) -> Section:
-    total = int(grades["n"].sum())
+def _grades(titled: Mapping[str, str], grades: pl.DataFrame) -> Section:
+    totals = dict(grades.group_by("population").agg(pl.col("n").sum()).iter_rows())
     rows = [
         {
+            "Population": title,
             "EASL-CLIF grade": str(row["grade_low"])
             if row["grade_low"] == row["grade_high"]
             else f"{row['grade_low']} to {row['grade_high']}",
-            "Members": tables.n_percent(row["n"], total),
+            "Members": tables.n_percent(row["n"], totals[row["population"]]),
         }
-        for row in grades.iter_rows(named=True)
+        for title, row in _of_each(titled, grades)
     ]
     return Section(
-        f"grades-{population}",
-        f"EASL-CLIF grades: {says}",
+        "grades",
+        "EASL-CLIF grades",
         "Exact where every organ that could change the grade was measured, else the lowest and highest possible grade. "
         "The grade presumes cirrhosis with acute decompensation: of others it tells only how many organs fail.",
         pl.DataFrame(rows),
