@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
+
 import polars as pl
 import pytest
 
 from aclf_pipeline.protocol import load_protocol
 from aclf_pipeline.warehouse.connection import Warehouse
+from aclf_pipeline_tests.whole.test_clean import read_truth
 
 pytestmark = pytest.mark.xdist_group("clean")
 
@@ -76,6 +79,44 @@ def test_the_intervals_and_the_primary_time_zero_are_the_cohort(clean) -> None:
         clean, "select event, count(*) as n from marts.intervals where event <> 'none' group by event order by 1"
     )
     assert events.equals(read(clean, "select event, count(*) as n from marts.cohort group by event order by 1"))
+
+
+@pytest.fixture(scope="module")
+def truth(clean) -> dict[str, dict]:
+    return {row["candidate_id"]: row for row in read_truth(clean).iter_rows(named=True)}
+
+
+def test_time_zeros_entry_and_infusions_by_it_are_the_truth_for_everybody(clean, truth) -> None:
+    found = read(clean, "select * from marts.time_zeros").to_dicts()
+    day_0 = {"index_admission": "admitted_at", "second_infusion": "second_infusion"}
+    later = {"landmark_14d": 14, "landmark_28d": 28}
+    wrong = []
+    for row in found:
+        true, name = truth[row["candidate_id"]], row["time_zero"]
+        zero = as_day(true[day_0.get(name, "first_infusion")]) + timedelta(days=later.get(name, 0))
+        entry = as_day(true["second_infusion"]) if name in ("index_admission", "first_infusion") else zero
+        given = sum(as_day(day) <= entry for day in true["infusion_dates"])
+        if (row["zero_on"], row["entry_days"], row["infusions_by_entry"]) != (zero, (entry - zero).days, given):
+            wrong.append((name, row["candidate_id"]))
+    assert wrong == []
+    for name, waived in (("second_infusion", []), ("first_infusion_all", ["one_infusion"])):
+        belongs = {one for one, true in truth.items() if set(true["exclusion_reasons"]) <= set(waived)}
+        assert belongs == {row["candidate_id"] for row in found if row["time_zero"] == name}
+
+
+def test_the_infusions_so_far_are_the_truth_at_the_start_of_every_interval(clean, truth) -> None:
+    found = read(clean, "select candidate_id, start_days, infusions_so_far from marts.intervals")
+    wrong = []
+    for candidate, start, so_far in found.iter_rows():
+        true = truth[candidate]
+        until = as_day(true["second_infusion"]) + timedelta(days=start)
+        if so_far != sum(as_day(day) <= until for day in true["infusion_dates"]):
+            wrong.append((candidate, start))
+    assert wrong == []
+
+
+def as_day(value: date | datetime) -> date:
+    return value.date() if isinstance(value, datetime) else value
 
 
 def test_the_rules_of_survival_data_hold_on_a_clean_delivery(clean) -> None:
