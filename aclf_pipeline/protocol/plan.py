@@ -163,10 +163,11 @@ class ImmortalTime(OnEndpoint):
 
 
 class InfusionTimevarying(OfModel):
-    """Infusions received so far as a covariate that changes with time, beside the model's own covariates."""
+    """Infusions received so far as a covariate that changes with time, beside `covariates`, or all of the model's."""
 
     reads = ("time_zeros", "intervals")
     kind: Literal["infusion_timevarying"]
+    covariates: Names = ()
 
 
 class Performance(OfModel):

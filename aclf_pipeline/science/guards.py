@@ -220,8 +220,9 @@ def df_within_budget(spec: Analysis, given: Given) -> Iterator[Verdict]:
         return
     frame = given.counted(model).drop_nulls([DURATION, EVENT])
     n, events = frame.height, int(frame[HAPPENED].sum())
-    asked = sum(_columns(frame, name) for name in model.covariates)
-    asked += spec.knots - 2 if isinstance(spec, FunctionalForm) else int(isinstance(spec, InfusionTimevarying))
+    named = (spec.covariates if isinstance(spec, InfusionTimevarying) else ()) or model.covariates
+    asked = sum(_columns(frame, name) for name in named) + int(isinstance(spec, InfusionTimevarying))
+    asked += spec.knots - 2 if isinstance(spec, FunctionalForm) else 0
     borne = df_budget(n, events, model.anticipated_r2).df if 0 < events <= n else 0.0
     if asked > borne:
         yield Verdict(

@@ -131,6 +131,10 @@ def test_a_category_counts_its_levels_and_a_spline_its_knots():
     assert names(guards.before(model(**tight), made)) == []
     text = model(covariates=["inr", "sodium", "cirrhosis", "antiviral", "sex"], **tight)
     assert names(guards.before(text, made)) == ["df_budget"]
+    over_time = said(kind="infusion_timevarying", of="model")
+    assert names(guards.before(over_time, made)) == ["df_budget"]
+    fewer = said(kind="infusion_timevarying", of="model", covariates=["inr", "sodium"])
+    assert names(guards.before(fewer, made)) == []
     spline = said(kind="functional_form", of="model", covariates=["inr"], knots=6)
     assert names(guards.before(spline, made)) == ["df_budget"]
 

@@ -217,9 +217,10 @@ def irregular(rows: pl.DataFrame) -> pl.DataFrame:
 
 def test_infusions_that_do_nothing_have_no_ratio_once_they_enter_when_they_are_given():
     rows = cohort(n=1500, seed=5, hazard=0.02)
-    spec = said(kind="infusion_timevarying", **OF)
+    spec = said(kind="infusion_timevarying", covariates=["age_years", "inr"], **OF)
     result = run(spec, frame=rows, tables={"intervals": irregular(rows), "time_zeros": zeros("second_infusion")})
     assert abs(np.log(keys(result)["hr:infusions_so_far"])) < 0.1
+    assert result.table["term"].to_list() == ["infusions_so_far", "age_years", "inr"]
     assert any("lives longer" in remark for remark in result.remarks)
     given_in_all = irregular(rows).group_by("candidate_id").agg(pl.col("infusions_so_far").max().alias("all"))
     naive = rows.join(given_in_all, on="candidate_id").with_columns(

@@ -109,14 +109,14 @@ def infusion_timevarying(spec: InfusionTimevarying, given: Given) -> AnalysisRes
     infusions known by each landmark of the study.
     """
     model, endpoint = given.model(spec), given.endpoint(spec)
-    intervals = given.table("intervals", "infusions over time")
-    episodes = _episodes(given, intervals, endpoint, model.covariates)
-    found = cox(episodes, "stop_days", HAPPENED, [INFUSIONS, *model.covariates], entry="start_days", cluster=KEY,
+    intervals, beside = given.table("intervals", "infusions over time"), spec.covariates or model.covariates
+    episodes = _episodes(given, intervals, endpoint, (*beside, *model.strata))
+    found = cox(episodes, "stop_days", HAPPENED, [INFUSIONS, *beside], entry="start_days", cluster=KEY,
                 strata=model.strata or None)  # fmt: skip
-    people = episodes.drop_nulls([*model.covariates, *model.strata])[KEY].n_unique()
+    people = episodes.drop_nulls([*beside, *model.strata])[KEY].n_unique()
     columns = ("term", "hr", "lower", "upper", "p", "n", "events")
     table = found.coefficients.with_columns(n=pl.lit(people, pl.Int64)).select(columns)
-    landmarks, remarks = _landmarks(given, endpoint, model.covariates)
+    landmarks, remarks = _landmarks(given, endpoint, beside)
     rows = ratio_rows(table, "Cox, infusions so far changing with time, robust errors")
     for name, part in landmarks.group_by("time_zero", maintain_order=True):
         rows += ratio_rows(part, "Cox from the landmark", f"hr_{name[0]}")
