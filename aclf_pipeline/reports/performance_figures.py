@@ -33,8 +33,8 @@ from aclf_pipeline.reports.layout import (
 )
 from aclf_pipeline.reports.model_figures import MARKERS
 
-KEY_LINE = 0.34
-"""Inches: the stroke of a key."""
+KEY_LINE, LARGEST_SQUARE = 0.34, 3.2
+"""Inches: the stroke of a key; the side of a panel whose axes are alike."""
 
 
 def calibration(
@@ -60,18 +60,20 @@ def calibration(
     names = frame["panel"].unique(maintain_order=True).to_list()
     with style(figure_id):
         wide = usable_width(width)
-        square = min(2.7, wide - 0.8) if len(names) == 1 else 1.75
-        shape = {"least": 1.5, "left": 0.74}
+        shape = {"least": 1.44, "left": 0.74}
         room = panel_breadth(len(names), wide, **shape)
         headings = [
             fold((labels or {}).get(str(n), tables.words(n)), room, PLAIN, bold=True) if str(n) else "" for n in names
         ]
         above = 0.12 + (LINE * max(map(lines_of, headings)) if any(headings) else 0)
-        made, axes, inches = panel_sheet(len(names), wide, height=square, below=0.52, above=above, **shape)
+        side = min(room, LARGEST_SQUARE)
+        made, axes, _ = panel_sheet(len(names), wide, height=side, below=0.52, above=above, **shape)
         for name, heading, axis in zip(names, headings, axes, strict=True):
             part = frame.filter(pl.col("panel") == name)
             drawn = None if smooth is None else smooth.filter(pl.col("panel") == name).sort("predicted")
-            _calibration_panel(axis, part, drawn, inches)
+            left, bottom, _, up = axis.get_position().bounds
+            axis.set_position((left, bottom, side / wide, up))
+            _calibration_panel(axis, part, drawn, side)
             axis.set_title(heading, fontsize=PLAIN, fontweight="bold", loc="left")
         persons = tables.count(frame.filter(pl.col("panel") == names[0])["n"].sum())
         caption = (
