@@ -25,6 +25,7 @@ from aclf_pipeline.warehouse.statistical_files import Labels
 COLUMNS = ("place", "variable", "definition", "type", "unit", "source", "window", "n", "missing", "missing_share",
            "valid", "because")  # fmt: skip
 TYPES = {"String": "text", "Int64": "whole number", "Float64": "number", "Boolean": "yes or no", "Date": "day"}
+FACTS = "intermediate.facts"
 UNSTATED = "Not a choice of the protocol: as the contract promises it."
 WINDOWED = "Window and pick as the study page states them."
 _ENDED = ("event", "event_on", "event_days", "end_state", "death_source", "last_alive_on", "left_without_follow_up")
@@ -85,6 +86,8 @@ def _source(study: Study, name: str, lineage: Lineage) -> str:
         return f"core.{baseline.table}, {'analyte' if baseline.analyte else 'item'} {baseline.analyte or baseline.item}"
     if name in SCORES:
         return f"computed from {', '.join(variable for variable, _ in SCORES[name].inputs.values())}"
+    if {table for table, _ in lineage.get(name, ())} == {FACTS}:
+        return f"{FACTS}, variable {name}"
     if name in lineage:
         return ", ".join(f"{table}.{column}" for table, column in lineage[name]) or "the candidates' query"
     return _EVENT

@@ -13,12 +13,16 @@ from aclf_pipeline.contracts.marts import MARTS
 from aclf_pipeline.contracts.selection import Codebook
 from aclf_pipeline.protocol import Protocol, load_protocol
 from aclf_pipeline.quality.contract_check import check_table
+from aclf_pipeline.reports import dictionary
 from aclf_pipeline.reports.codebook import UNSTATED, codebook, labels
 from aclf_pipeline.reports.selection import sections
 
 STUDIES = ("nct07198854", "icu_cirrhosis")
 PAGES = Path(aclf_pipeline.protocol.__file__).parent
-LINEAGE = {"first_infusion_on": (("intermediate.anchors", "first_infusion_on"),)}
+LINEAGE = {
+    "first_infusion_on": (("intermediate.anchors", "first_infusion_on"),),
+    "has_hcv": (("intermediate.facts", "value"), ("intermediate.facts", "variable")),
+}
 
 
 @pytest.fixture(scope="module", params=STUDIES)
@@ -67,6 +71,7 @@ def test_scores_criteria_queries_and_events_say_where_they_come_from(mission: Pr
     book = codebook(mission, MARTS["nct07198854"]["cohort"], cohort_of("nct07198854"), LINEAGE)
     assert row(book, "meld")["source"].startswith("computed from ")
     assert "Registry text" in row(book, "has_hcv")["because"]
+    assert row(book, "has_hcv")["source"] == "intermediate.facts, variable has_hcv"
     assert row(book, "first_infusion_on")["source"] == "intermediate.anchors.first_infusion_on"
     assert row(book, "ascites")["valid"] == "0 none, 1 mild, 2 moderate or large"
     assert row(book, "end_state")["valid"].startswith("death, transplant, against_advice")
@@ -105,3 +110,12 @@ def test_sections_are_made_of_the_tables_there_are(mission: Protocol) -> None:
     assert "within 168 days" in found["other-choices"].says
     line = found["other-choices"].frame.row(0, named=True)
     assert (line["entering"].split(), line["leaving"], line["deaths"].split()) == (["5", "(5)"], "0", ["11", "→", "16"])
+
+
+def test_the_dictionary_shows_the_codebook_and_is_whole_without_one(mission: Protocol) -> None:
+    contract = MARTS["nct07198854"]["cohort"]
+    book = codebook(mission, contract, cohort_of("nct07198854", bilirubin_total=[300.0, None]), LINEAGE)
+    page = dictionary.page(mission, [], source="his", codebook=book)
+    assert page.count("<summary>Because</summary>") == book.height
+    assert "core.labs, analyte bilirubin_total; days -3 to 0, nearest" in page
+    assert 'id="codebook"' not in dictionary.page(mission, [], source="his")
