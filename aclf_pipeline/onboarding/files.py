@@ -29,6 +29,8 @@ from aclf_pipeline.warehouse.workbook import read_workbook
 DELIMITERS = (",", "\t", ";", "|")
 _SAMPLE_LINES, _HEADER_ROWS, _LEAST_COLUMNS = 60, 12, 3
 _TELLING = 1 << 18
+_NEIGHBOURS = ("big5", "big5hkscs", "cp949", "shift_jis", "euc_jp")
+"""Encodings whose bytes are often valid GB18030 too, with other characters."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,12 @@ def _text(data: bytes, place: str, batch: str, name: str, zipped: str) -> Delive
         best = from_bytes(data[:_TELLING]).best()
         seems = f" It seems to be {best.encoding}; have it exported as UTF-8." if best else ""
         return Unread(place, f"{refused.findings[0].message}.{seems}")
+    if decoded.encoding == "gb18030" and (other := _rather_than_gb18030(data)) is not None:
+        return Unread(
+            place,
+            f"its bytes are valid GB18030, and read like {other} (charset-normalizer): the door would take it in"
+            " garbled; have it exported as UTF-8",
+        )
     delimiter, because = _delimiter(decoded.text)
     delimited = Delimited(decoded.text, delimiter)
     header = tuple(normal_name(cell) for cell in delimited.header)
@@ -104,6 +112,14 @@ def _text(data: bytes, place: str, batch: str, name: str, zipped: str) -> Delive
         evidence.append(f"{len(records.rejects):,} records do not fit the header and would be rejected")
     form = "tsv" if delimiter == "\t" else "csv"
     return Delivered(place, batch, name, form, header, rows, tuple(evidence), delimiter)
+
+
+def _rather_than_gb18030(data: bytes) -> str | None:
+    """Another encoding of East Asia in which the first lines make more sense; None when there is none."""
+    sample = data[:_TELLING]
+    whole = sample[: sample.rfind(b"\n") + 1] or sample
+    best = from_bytes(whole, cp_isolation=["gb18030", *_NEIGHBOURS]).best()
+    return best.encoding if best is not None and best.encoding in _NEIGHBOURS else None
 
 
 def _delimiter(text: bytes) -> tuple[str, str]:

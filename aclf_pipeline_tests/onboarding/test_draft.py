@@ -80,6 +80,17 @@ def test_a_delimiter_a_header_and_what_cannot_be_read_are_told(exports, protocol
     assert "numbers only" in reasons["numbers.csv"]
 
 
+def test_a_file_that_only_seems_to_be_gb18030_is_not_taken_for_it(tmp_path):
+    text = "姓名,病歷號,檢驗項目,結果,單位\n王小明,0001,總膽紅素,12,毫克\n陳大文,0002,肌酸酐,80,微莫耳\n" * 5
+    (tmp_path / "big5.csv").write_bytes(text.encode("big5"))
+    simplified = "姓名,病历号,检验项目,结果,单位\n王小明,0001,总胆红素,12,毫克\n陈大文,0002,肌酐,80,微摩尔\n" * 5
+    (tmp_path / "gb.csv").write_bytes(simplified.encode("gb18030"))
+    big5, gb = files_in(tmp_path)
+    assert text.encode("big5").decode("gb18030"), "the strict decoder takes it"
+    assert "read like big5" in big5.reason
+    assert gb.evidence[0] == "all of it decodes as gb18030"
+
+
 def test_names_and_numbers_are_proposed_as_identifying_and_appear_nowhere(exports, sources, protocol):
     folder, draft = new_source("lis", exports, sources, protocol)
     told = {column.name: (column.phi, column.as_) for column in draft.forms[0].columns}
