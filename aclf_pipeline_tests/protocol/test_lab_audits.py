@@ -302,21 +302,29 @@ def test_a_result_of_a_stay_or_patient_nobody_knows_is_caught_and_an_outpatient_
     assert audits.caught("labs_patient_known", patients=patients, labs=drawn) == [5]
 
 
-def test_a_file_in_another_time_zone_is_caught_and_a_file_with_some_nights_or_of_one_night_is_not(
-    audits: AuditWorld,
-) -> None:
-    """Local mornings; the same eight hours early; a quarter by night; and a small file of one night."""
-    header = "line | file | tube | item | value | collected_at\n"
+HOURS = """
+what                                            | file 1    | file 2   | caught
+a quarter by night                              | 24 of 96  | 10 of 40 | 0
+a whole file by night                           | 0 of 40   | 24 of 24 | 24
+most of a file by night, by day the rest        | 0 of 40   | 30 of 40 | 30
+few specimens beside a hospital without nights  | 0 of 40   | 4 of 4   | 4
+few specimens beside a hospital of many nights  | 16 of 40  | 4 of 4   | 0
+two specimens of one night                      | 0 of 40   | 2 of 2   | 0
+"""
 
-    def file(number: int, specimens: int, clock: str) -> str:
-        return "\n".join(
-            f"{line} | {number} | F{number}T{line} | K | 4.1 | 2014-05-{line:02d} {clock if line % 4 else '22:10'}"
-            for line in range(1, specimens + 1)
-        )
 
-    drawn = header + "\n".join((file(1, 24, "06:30"), file(2, 24, "22:30"), file(3, 8, "22:30")))
-    found = audits.caught("labs_file_clock_right", labs=labs(drawn))
-    assert found == [*range(1, 25)]
+@pytest.mark.parametrize("line", HOURS.strip().splitlines()[1:])
+def test_a_file_in_another_time_zone_is_caught_and_nights_are_not(audits: AuditWorld, line: str) -> None:
+    _, *counts, caught = (cell.strip() for cell in line.split("|"))
+    drawn = ["line | file | tube | item | value | collected_at"]
+    for file, count in enumerate(counts, start=1):
+        by_night, specimens = (int(word) for word in count.split(" of "))
+        drawn += [
+            f"{number} | {file} | F{file}T{number} | K | 4.1 | 2014-0{1 + number // 28}-{1 + number % 28:02d}"
+            f" {'22:30' if number <= by_night else '06:30'}"
+            for number in range(1, specimens + 1)
+        ]
+    assert len(audits.caught("labs_file_clock_right", labs=labs("\n".join(drawn)))) == int(caught)
 
 
 def test_a_file_with_exchanged_times_is_caught_and_single_rows_are_not(audits: AuditWorld) -> None:

@@ -1,10 +1,13 @@
--- Results of files most of whose specimens were collected at night: wards draw in the morning, so the clock is off.
+-- Results of files most of whose specimens were collected at night: wards draw in the morning, the clock is off. Of a
+-- hospital whose other files have hardly a specimen of the night, a few specimens tell it; else it takes more.
 -- one row per such result
 with clock as (
     select
         max(value) filter (where item = 'night_from_hour') as night_from,
         max(value) filter (where item = 'night_to_hour') as night_to,
         max(value) filter (where item = 'night_file_share') as file_share,
+        max(value) filter (where item = 'quiet_share') as quiet_share,
+        max(value) filter (where item = 'quiet_specimens_min') as quiet_specimens_min,
         max(value) filter (where item = 'specimens_min') as specimens_min
     from rules.definitions
     where definition = 'clock'
@@ -20,14 +23,36 @@ specimens as (
     group by row_file(labs._row_id), labs.patient_id, labs.collected_at
 ),
 
-files as (
+counted as (
     select
-        specimens.file_id,
-        avg(cast(specimens.at_night as integer)) as night_share
+        file_id,
+        count(*) as specimens,
+        count(*) filter (where at_night) as by_night
     from specimens
+    group by file_id
+),
+
+beside as (
+    select
+        *,
+        sum(specimens) over () - specimens as other_specimens,
+        sum(by_night) over () - by_night as other_by_night
+    from counted
+),
+
+files as (
+    select beside.file_id
+    from beside
     cross join clock
-    group by specimens.file_id
-    having count(*) >= max(clock.specimens_min) and avg(cast(specimens.at_night as integer)) > max(clock.file_share)
+    where
+        beside.by_night > clock.file_share * beside.specimens
+        and (
+            beside.specimens >= clock.specimens_min
+            or (
+                beside.specimens >= clock.quiet_specimens_min
+                and beside.other_by_night < clock.quiet_share * beside.other_specimens
+            )
+        )
 )
 
 select
