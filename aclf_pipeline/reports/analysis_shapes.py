@@ -151,8 +151,8 @@ SHAPES: Mapping[str, tuple[Shape, ...]] = {
     "functional_form": (
         Shape("", "Tests of association and of nonlinearity",
               (variable("covariate", "Factor"), number("statistic", "Chi-square"), text("df", "df", "num"), p(),
-               number("nonlinear", "Nonlinear"), text("df_nonlinear", "df nonlinear", "num"), p("p_nonlinear", "p nonlinear"),
-               REASON)),
+               number("nonlinear", "Nonlinear"), text("df_nonlinear", "df nonlinear", "num"),
+               p("p_nonlinear", "p nonlinear"), REASON)),
     ),
     "competing": (
         Shape("", "Cause-specific and subdistribution hazard ratios",

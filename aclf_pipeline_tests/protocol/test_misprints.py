@@ -316,8 +316,8 @@ def test_time_zeros_name_criteria_of_the_page_and_one_is_primary(change) -> None
     change(STUDY_PAGE, "at: time_zero\n    primary: true", "at: time_zero")
     change(STUDY_PAGE, "time_varying: [bilirubin_total", "time_varying: [bilirubin_totl")
     assert problems_of(pages) == [
-        f"{STUDY_PAGE}, time_zeros: 'first_infusion_all' waives criterion 'one_infusions', which the page does not have."
-        " Did you mean 'one_infusion'?",
+        f"{STUDY_PAGE}, time_zeros: 'first_infusion_all' waives criterion 'one_infusions', which the page does not"
+        " have. Did you mean 'one_infusion'?",
         f"{STUDY_PAGE}, time_zeros: 0 are primary; exactly one is that of the cohort",
         f"{STUDY_PAGE}: time_varying names 'bilirubin_totl', which is no baseline variable with an analyte."
         " Did you mean 'bilirubin_total'?",

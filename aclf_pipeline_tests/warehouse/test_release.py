@@ -55,7 +55,8 @@ def test_a_release_holds_tables_pages_and_a_manifest_of_their_hashes(wh, tmp_pat
     assert made.path.name == f"2019-10-31-{made.digest}"
     names = {path.name for path in made.path.iterdir()}
     assert names == {
-        "cohort.parquet", "cohort.csv", "cohort.dta", "cohort.sav", "cohort_provenance.parquet", "cohort_provenance.csv",
+        "cohort.parquet", "cohort.csv", "cohort.dta", "cohort.sav", "cohort_provenance.parquet",
+        "cohort_provenance.csv",
         "study.html", "manifest.json",
     }  # fmt: skip
     manifest = json.loads((made.path / "manifest.json").read_text("utf-8"))
