@@ -17,6 +17,7 @@ from .plan import Plan
 
 LAST = len(BATCHES) - 1
 LABS, PAGES = "检验结果", "病案首页"
+_SPECIMENS_THAT_TELL = 3
 TRANSPORT: tuple[str, ...] = ("truncated_file", "file_missing")
 
 
@@ -25,8 +26,8 @@ def _labs(file: Delivered) -> bool:
 
 
 def _note(plan: Plan, defect_id: str, file: Delivered, *, column: str | None = None, before: str | None = None,
-          after: str | None = None, row: int | None = None) -> None:  # fmt: skip
-    event = plan.event(defect_id, "block", level="file")
+          after: str | None = None, row: int | None = None, detectable: bool = True) -> None:  # fmt: skip
+    event = plan.event(defect_id, "block", level="file", detectable=detectable)
     plan.note(event, file.path, column=column, before=before, after=after, row=row)
 
 
@@ -52,7 +53,8 @@ def _utc_shift(file: Delivered, plan: Plan) -> None:
 
     columns = ["采集时间", "接收时间", "报告时间"]
     file.frame = file.frame.with_columns(pl.col(columns).map_elements(earlier, return_dtype=pl.String))
-    _note(plan, "utc_shift", file)
+    # one or two specimens may be of one night
+    _note(plan, "utc_shift", file, detectable=file.frame["标本号"].n_unique() >= _SPECIMENS_THAT_TELL)
 
 
 def _dbil_is_tbil(file: Delivered, plan: Plan) -> None:
