@@ -42,6 +42,25 @@ def detection(
 
 
 @app.command()
+def truth(
+    persons: Annotated[int, typer.Option(min=40, help="Persons in each simulated hospital")] = 300,
+    seeds: Annotated[str, typer.Option(help="Seeds of the simulation, comma-separated")] = "1,2,3",
+    profiles: Annotated[str, typer.Option(help="Profiles, comma-separated")] = "clean,standard",
+    json: Annotated[Path | None, typer.Option(help="File to write everything to")] = None,
+) -> None:
+    """Hold eligibility, outcome and baseline of every simulated person against the truth; ends with 1 when a difference
+    has no line in the ledger."""
+    from aclf_pipeline.bench.agreement_report import plain, print_agreement, run_and_collect
+
+    with plain_errors():
+        agreement = run_and_collect(persons, seeds, profiles)
+    if json is not None:
+        json.write_text(dumps(plain(agreement), ensure_ascii=False, indent=1, default=str), "utf-8")
+    if not print_agreement(agreement):
+        raise typer.Exit(1)
+
+
+@app.command()
 def gate(
     sizes: Annotated[str, typer.Option(help="Rows, comma-separated, as 200k or 10M")] = "1M",
     engines: Annotated[str | None, typer.Option(help="Engines, comma-separated; without it, all")] = None,

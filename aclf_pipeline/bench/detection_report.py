@@ -28,8 +28,8 @@ N = TypeVar("N", int, float)
 
 def run_and_collect(persons: int, seeds: str, rates: str, profiles: str, *, mutation: bool) -> DetectionReport:
     """Run the bench over comma-separated lists; a wrong word is a UserError that names every wrong one."""
-    asked = list(_profiles(_words(profiles)))
-    numbers = _numbers("seeds", seeds, int), _numbers("rates", rates, float)
+    asked = list(profiles_of(words_of(profiles)))
+    numbers = numbers_of("seeds", seeds, int), numbers_of("rates", rates, float)
     report = DetectionReport()
     with console.status("detection") as status:
 
@@ -45,11 +45,13 @@ def run_and_collect(persons: int, seeds: str, rates: str, profiles: str, *, muta
     return report
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """The words between commas."""
     return [word for part in text.split(",") if (word := part.strip())]
 
 
-def _profiles(words: Iterable[str]) -> Iterable[str]:
+def profiles_of(words: Iterable[str]) -> Iterable[str]:
+    """The profiles these words stand for; an unknown one is a UserError that names every unknown one."""
     known = [*PROFILES, _BROKEN]
     unknown = [word for word in words if word not in known]
     if unknown:
@@ -58,9 +60,10 @@ def _profiles(words: Iterable[str]) -> Iterable[str]:
         yield from (p for p in PROFILES if p.startswith("broken:")) if word == _BROKEN else (word,)
 
 
-def _numbers(what: str, text: str, kind: type[N]) -> list[N]:
+def numbers_of(what: str, text: str, kind: type[N]) -> list[N]:
+    """The numbers between commas; UserError where one is none."""
     try:
-        return [kind(word) for word in _words(text)]
+        return [kind(word) for word in words_of(text)]
     except ValueError as error:
         raise UserError(f"bench: --{what} asks for '{text}'; write numbers with commas between, e.g. 1,2,3") from error
 
@@ -80,13 +83,13 @@ def print_detection(report: DetectionReport) -> None:
     ):
         frame = pl.concat(frames) if frames else pl.DataFrame()
         if frame.height:
-            console.print(_plain(title, frame))
+            console.print(plain_table(title, frame))
     if report.clean_runs:
         console.print(
             f"clean hospitals: {report.clean_runs}, findings on them: {sum(f.height for f in report.false_on_clean)}"
         )
     if report.mutants:
-        console.print(_plain("What each rule is worth", worth(pl.concat(report.mutants))))
+        console.print(plain_table("What each rule is worth", worth(pl.concat(report.mutants))))
 
 
 def _share(value: float | None) -> str:
@@ -99,10 +102,11 @@ def _classes(classes: pl.DataFrame) -> Table:
         pl.concat_str(pl.col("right_values"), pl.lit("/"), pl.col("repaired_values")).alias("right values"),
         "findings", "false", "recall", "attribution", "precision",
     )  # fmt: skip
-    return _plain("Detection", shown)
+    return plain_table("Detection", shown)
 
 
-def _plain(title: str, frame: pl.DataFrame) -> Table:
+def plain_table(title: str, frame: pl.DataFrame) -> Table:
+    """A frame as it is, for the terminal; long cells are cut."""
     drawn = Table(title=title, title_justify="left")
     for name, dtype in frame.schema.items():
         drawn.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
