@@ -18,10 +18,23 @@ app = typer.Typer(
 )
 
 
+# options that several commands take
+Persons = Annotated[int, typer.Option(min=40, help="Persons in each simulated hospital")]
+Seeds = Annotated[str, typer.Option(help="Seeds of the simulation, comma-separated")]
+RowSizes = Annotated[str, typer.Option(help="Rows, comma-separated, as 200k or 10M")]
+Engines = Annotated[str | None, typer.Option(help="Engines, comma-separated; without it, all")]
+RowsSeed = Annotated[int, typer.Option(help="Seed of the rows; the same seed draws the same rows")]
+Repeat = Annotated[int, typer.Option(min=1, help="Runs of each engine; the median counts")]
+MaxGb = Annotated[float, typer.Option(min=0.5, help="Memory above which an engine is stopped")]
+MaxSeconds = Annotated[float, typer.Option(min=1, help="Seconds after which an engine is stopped")]
+DataFolder = Annotated[Path | None, typer.Option(help="Folder to keep the drawn rows in; else they are removed")]
+JsonFile = Annotated[Path | None, typer.Option(help="File to write everything to")]
+
+
 @app.command()
 def detection(
-    persons: Annotated[int, typer.Option(min=40, help="Persons in each simulated hospital")] = 300,
-    seeds: Annotated[str, typer.Option(help="Seeds of the simulation, comma-separated")] = "1,2,3",
+    persons: Persons = 300,
+    seeds: Seeds = "1,2,3",
     rates: Annotated[str, typer.Option(help="Factors on how often damage is planted, comma-separated")] = "1",
     profiles: Annotated[
         str, typer.Option(help="Profiles, comma-separated; `broken` stands for every broken:<defect>")
@@ -29,7 +42,7 @@ def detection(
     mutation: Annotated[
         bool, typer.Option(help="Also remove every rule and loosen its figures, on `standard`")
     ] = False,
-    json: Annotated[Path | None, typer.Option(help="File to write everything to")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Plant every class of damage and count what the gate meets, with which rule, and whom it accuses wrongly."""
     from aclf_pipeline.bench.detection_report import print_detection, run_and_collect
@@ -43,10 +56,10 @@ def detection(
 
 @app.command()
 def truth(
-    persons: Annotated[int, typer.Option(min=40, help="Persons in each simulated hospital")] = 300,
-    seeds: Annotated[str, typer.Option(help="Seeds of the simulation, comma-separated")] = "1,2,3",
+    persons: Persons = 300,
+    seeds: Seeds = "1,2,3",
     profiles: Annotated[str, typer.Option(help="Profiles, comma-separated")] = "clean,standard",
-    json: Annotated[Path | None, typer.Option(help="File to write everything to")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Hold eligibility, outcome and baseline of every simulated person against the truth; ends with 1 when a difference
     has no line in the ledger."""
@@ -62,14 +75,14 @@ def truth(
 
 @app.command()
 def gate(
-    sizes: Annotated[str, typer.Option(help="Rows, comma-separated, as 200k or 10M")] = "1M",
-    engines: Annotated[str | None, typer.Option(help="Engines, comma-separated; without it, all")] = None,
-    rows_seed: Annotated[int, typer.Option(help="Seed of the rows; the same seed draws the same rows")] = 1,
-    repeat: Annotated[int, typer.Option(min=1, help="Runs of each engine; the median counts")] = 1,
-    max_gb: Annotated[float, typer.Option(min=0.5, help="Memory above which an engine is stopped")] = 12.0,
-    max_seconds: Annotated[float, typer.Option(min=1, help="Seconds after which an engine is stopped")] = 1800.0,
-    data: Annotated[Path | None, typer.Option(help="Folder to keep the drawn rows in; else they are removed")] = None,
-    json: Annotated[Path | None, typer.Option(help="File to write everything to")] = None,
+    sizes: RowSizes = "1M",
+    engines: Engines = None,
+    rows_seed: RowsSeed = 1,
+    repeat: Repeat = 1,
+    max_gb: MaxGb = 12.0,
+    max_seconds: MaxSeconds = 1800.0,
+    data: DataFolder = None,
+    json: JsonFile = None,
 ) -> None:
     """Time the gate against hand-written SQL and the field's tools, on laboratory rows with known kinds of defects."""
     from aclf_pipeline.bench.gate_run import Limits, as_json, bench_gate, engines_of, sizes_of
@@ -90,12 +103,12 @@ def gate(
 
 @app.command()
 def harmonise(
-    sizes: Annotated[str, typer.Option(help="Rows, comma-separated, as 200k or 10M")] = "1M",
-    rows_seed: Annotated[int, typer.Option(help="Seed of the rows; the same seed draws the same rows")] = 1,
-    max_gb: Annotated[float, typer.Option(min=0.5, help="Memory above which an engine is stopped")] = 12.0,
-    max_seconds: Annotated[float, typer.Option(min=1, help="Seconds after which an engine is stopped")] = 1800.0,
-    data: Annotated[Path | None, typer.Option(help="Folder to keep the drawn rows in; else they are removed")] = None,
-    json: Annotated[Path | None, typer.Option(help="File to write everything to")] = None,
+    sizes: RowSizes = "1M",
+    rows_seed: RowsSeed = 1,
+    max_gb: MaxGb = 12.0,
+    max_seconds: MaxSeconds = 1800.0,
+    data: DataFolder = None,
+    json: JsonFile = None,
 ) -> None:
     """Time raw laboratory rows to baselines, step by step, beside what reading and writing the same bytes take."""
     from aclf_pipeline.bench.gate_run import Limits, sizes_of
@@ -123,7 +136,7 @@ def recovery(
     first: Annotated[int, typer.Option(min=0, help="Seed of the first; the others follow")] = 1,
     persons: Annotated[int, typer.Option(min=100, help="Persons in each simulated hospital")] = 2500,
     workers: Annotated[int, typer.Option(min=1, help="Processes at work")] = 2,
-    json: Annotated[Path | None, typer.Option(help="File to write everything to")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Fit the hazards the simulator drew its deaths from, and infusions that do nothing: bias and coverage."""
     from aclf_pipeline.bench.recovery import recover
@@ -142,14 +155,14 @@ def recovery(
 @app.command()
 def survival(
     sizes: Annotated[str, typer.Option(help="People, comma-separated, as 446 or 500k")] = "446,5k,50k,500k",
-    engines: Annotated[str | None, typer.Option(help="Engines, comma-separated; without it, all")] = None,
-    rows_seed: Annotated[int, typer.Option(help="Seed of the rows; the same seed draws the same rows")] = 1,
-    repeat: Annotated[int, typer.Option(min=1, help="Runs of each engine; the median counts")] = 3,
+    engines: Engines = None,
+    rows_seed: RowsSeed = 1,
+    repeat: Repeat = 3,
     draws: Annotated[int, typer.Option(min=0, help="Bootstrap fits; 0 leaves them out")] = 1000,
     plan_workers: Annotated[int, typer.Option(min=0, help="Processes of the whole plan; 0 leaves it out")] = 2,
-    max_gb: Annotated[float, typer.Option(min=0.5, help="Memory above which an engine is stopped")] = 12.0,
-    max_seconds: Annotated[float, typer.Option(min=1, help="Seconds after which an engine is stopped")] = 300.0,
-    json: Annotated[Path | None, typer.Option(help="File to write everything to")] = None,
+    max_gb: MaxGb = 12.0,
+    max_seconds: MaxSeconds = 300.0,
+    json: JsonFile = None,
 ) -> None:
     """Time our Cox models against lifelines, scikit-survival, statsmodels and R; every coefficient must agree."""
     from aclf_pipeline.bench.gate_run import Limits, sizes_of
